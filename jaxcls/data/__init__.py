@@ -1,0 +1,1 @@
+"""From files to batches: sources, transforms and the pipeline that joins them."""

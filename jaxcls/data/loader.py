@@ -1,0 +1,127 @@
+"""An iterator over batches that works ahead of its reader."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, Protocol
+
+import cv2
+import grain
+
+from jaxcls.errors import UserError
+
+
+class RandomAccess(Protocol):
+    """Batches by number; they go on beyond `len()`, one epoch's steps, where `endless`."""
+
+    @property
+    def endless(self) -> bool: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, step: int) -> Any: ...
+
+
+class Loader:
+    """Batches in order, made by Grain's threads and placed on the device by one more.
+
+    An exception of a thread reaches the reader as it is. `close()`, or leaving the `with` block, ends all threads, also
+    in the middle of an iteration.
+
+    Args:
+        batches: `TrainBatches` or `EvalBatches`.
+        num_workers: threads that make batches; 0: everything happens in the reader's thread.
+        place: what to do with a batch before it is handed out: put it on the device.
+        ahead: how many placed batches wait for the reader.
+    """
+
+    def __init__(
+        self, batches: RandomAccess, num_workers: int, place: Callable[[Any], Any] | None = None, ahead: int = 2
+    ) -> None:
+        if num_workers < 0:
+            raise UserError(f"num_workers={num_workers!r}: expected 0 or more")
+        if num_workers:
+            cv2.setNumThreads(0)  # OpenCV's own threads would compete with the workers
+        self.batches, self.num_workers, self.place, self.ahead = batches, num_workers, place, ahead
+        self._open: weakref.WeakSet[Generator[Any, None, None]] = weakref.WeakSet()
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def iterate(self, start: int = 0, stop: int | None = None) -> Iterator[Any]:
+        """The batches from `start` on, before `stop`; None: without an end in training, to `len()` in evaluation."""
+        if stop is None:
+            stop = 2**62 if self.batches.endless else len(self)
+        iterator = self._in_reader(start, stop) if self.num_workers == 0 else self._ahead(start, stop)
+        self._open.add(iterator)
+        return iterator
+
+    def close(self) -> None:
+        """Ends the iterations that are under way."""
+        for iterator in list(self._open):
+            iterator.close()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _in_reader(self, start: int, stop: int) -> Generator[Any, None, None]:
+        for step in range(start, stop):
+            yield self.place(self.batches[step]) if self.place else self.batches[step]
+
+    def _ahead(self, start: int, stop: int) -> Generator[Any, None, None]:
+        options = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=self.num_workers + self.ahead)
+        dataset = grain.MapDataset.source(_Steps(self.batches, start, stop)).to_iter_dataset(options)
+        with closing(iter(dataset)) as made:
+            host = _raising(made)
+            yield from host if self.place is None else _placed(host, self.place, self.ahead)
+
+
+class _Steps:
+    """The steps from `start` to `stop` as a sequence of their own, for Grain.
+
+    An exception becomes an item, since Grain would write into its message.
+    """
+
+    def __init__(self, batches: RandomAccess, start: int, stop: int) -> None:
+        self._batches, self._steps = batches, range(start, stop)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self._batches[self._steps[index]]
+        except Exception as error:
+            return error
+
+
+def _raising(items: Iterator[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, Exception):
+            raise item
+        yield item
+
+
+def _placed(host: Iterator[Any], place: Callable[[Any], Any], ahead: int) -> Generator[Any, None, None]:
+    """`place(batch)` of each batch, `ahead` of them in advance, in one thread."""
+
+    def fetch() -> Any:
+        batch = next(host, None)
+        return None if batch is None else place(batch)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="place") as thread:
+        pending = deque(thread.submit(fetch) for _ in range(ahead))
+        try:
+            while (batch := pending.popleft().result()) is not None:
+                pending.append(thread.submit(fetch))
+                yield batch
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,60 @@
+"""What a transform is, and the checks of arguments that several of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from jaxcls.errors import UserError
+
+Sample = dict[str, Any]
+
+
+class ImageTransform(ABC):
+    """A transform of a sample's image alone.
+
+    Called as `transform(sample, rng)`; returns a new dict and modifies neither the given one nor its array (which the
+    new image may be a view of).
+    """
+
+    @abstractmethod
+    def transform(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(H, W, C) -> (H', W', C), RGB or grey, the same dtype."""
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """The sample with its image transformed; all randomness comes from `rng`."""
+        return {**sample, "image": self.transform(sample["image"], rng)}
+
+
+def size_pair(name: str, size: Any) -> tuple[int, int]:
+    """`size` as (height, width): a positive int stands for a square."""
+    pair = (size, size) if isinstance(size, int) else size
+    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(n, int) and n > 0 for n in pair)):
+        raise UserError(f"{name}={size!r}: expected a positive int or (height, width)")
+    return pair[0], pair[1]
+
+
+def check_choice(name: str, value: Any, allowed: Iterable[str]) -> None:
+    """Raises UserError unless `value` is one of `allowed`."""
+    if value not in (allowed := list(allowed)):
+        raise UserError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
+
+
+def check_range(name: str, value: Any) -> None:
+    """Raises UserError unless `value` is (low, high) with 0 < low <= high."""
+    if not (isinstance(value, tuple | list) and len(value) == 2 and 0 < value[0] <= value[1]):
+        raise UserError(f"{name}={value!r}: expected (low, high) with 0 < low <= high")
+
+
+def check_probability(name: str, value: Any) -> None:
+    """Raises UserError unless `value` is between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise UserError(f"{name}={value!r}: expected a probability, 0..1")
+
+
+def keep_channels(image: np.ndarray) -> np.ndarray:
+    """(H, W) -> (H, W, 1): OpenCV and Pillow drop the channel axis of grey images."""
+    return image if image.ndim == 3 else image[..., None]

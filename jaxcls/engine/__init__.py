@@ -1,0 +1,1 @@
+"""Training and evaluation: the step, the runner, and what observes them."""

@@ -1,0 +1,139 @@
+"""The training step and the evaluation step, written once for one device; `parallel` wraps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import Array
+
+from jaxcls import collectives
+from jaxcls.engine.optim import clip_by_norm
+from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.train_state import TrainState
+
+Batch = dict[str, Any]
+Preprocess = Callable[[Array], Array]
+
+
+def parse_losses(losses: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
+    """The total loss and what to log (mmcls/models/classifiers/base.py: _parse_losses).
+
+    An array counts by its mean, a list by the sum of its means, a dict by its entries under their own names; the
+    total, logged as `loss`, is the sum of all entries whose name contains `loss`.
+
+    Raises:
+        TypeError: a value of another kind.
+    """
+    log_vars: dict[str, Array] = {}
+    for name, value in losses.items():
+        if isinstance(value, Mapping):
+            log_vars.update({key: jnp.mean(entry) for key, entry in value.items()})
+        elif isinstance(value, list | tuple):
+            log_vars[name] = sum((jnp.mean(entry) for entry in value), jnp.zeros(()))
+        elif isinstance(value, jax.Array | float | int):
+            log_vars[name] = jnp.mean(value)
+        else:
+            raise TypeError(f"losses[{name!r}] is a {type(value).__name__}, expected an array, a list or a dict")
+    loss = sum((value for name, value in log_vars.items() if "loss" in name), jnp.zeros(()))
+    return loss, {**log_vars, "loss": loss}
+
+
+def to_float(images: Array) -> Array:
+    """uint8 pixels as they are, in float32; float32 stays."""
+    return images.astype(jnp.float32)
+
+
+def make_train_step(
+    classifier: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    parallel: Parallel | None = None,
+    grad_clip: Mapping[str, float] | None = None,
+    preprocess: Preprocess = to_float,
+) -> Callable[[TrainState, Batch, Array], tuple[TrainState, dict[str, Array]]]:
+    """The compiled step `(state, batch, key) -> (state, log_vars)`, data-parallel over the devices.
+
+    Args:
+        classifier: an unbound module with `forward_train` and `is_frozen`.
+        tx: the optimiser.
+        parallel: how and on which devices; default: pmap over all.
+        grad_clip: `max_norm` and `norm_type`; the norm is logged as `grad_norm`.
+        preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device.
+
+    The step takes the state (whose buffers it reuses), a batch of `image` (N, H, W, C) and `label` (N,) or (N, K),
+    N a multiple of the devices, and a PRNG key, which it folds with the step's number and the device's.
+    """
+
+    def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
+        key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
+        images = preprocess(batch["image"])
+
+        def loss_fn(params: Any) -> tuple[Array, Any]:
+            losses, updated = classifier.apply(
+                {"params": _map_frozen(classifier, jax.lax.stop_gradient, params), "batch_stats": state.batch_stats},
+                images,
+                batch["label"],
+                method="forward_train",
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
+            )
+            loss, log_vars = parse_losses(losses)
+            return loss, (updated.get("batch_stats", {}), log_vars)
+
+        grads, (batch_stats, log_vars) = jax.grad(loss_fn, has_aux=True)(state.params)
+        grads, batch_stats, log_vars = collectives.pmean((grads, batch_stats, log_vars))
+        if grad_clip:
+            grads, log_vars["grad_norm"] = clip_by_norm(grads, **grad_clip)
+        updates, opt_state = tx.update(grads, state.opt_state, state.params)
+        # Weight decay and momentum must not reach them either.
+        updates = _map_frozen(classifier, jnp.zeros_like, updates)
+        params = optax.apply_updates(state.params, updates)
+        state = state.replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state)
+        return state, log_vars
+
+    parallel = parallel or Parallel()
+    compiled = parallel.wrap_train_step(train_step)
+
+    def step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
+        return compiled(parallel.place_state(state), parallel.place_batch(batch), parallel.place_key(key))
+
+    return step
+
+
+def _map_frozen(classifier: nn.Module, function: Callable[[Array], Array], tree: Any) -> Any:
+    """`function` of the leaves that belong to frozen parameters; the others as they are."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: function(leaf) if classifier.is_frozen(tuple(key.key for key in path)) else leaf, tree
+    )
+
+
+def make_eval_step(
+    classifier: nn.Module, *, parallel: Parallel | None = None, preprocess: Preprocess = to_float
+) -> Callable[[Mapping[str, Any], Batch], tuple[Array, dict[str, Array]]]:
+    """The compiled step `(variables, batch) -> (scores, log_vars)` in evaluation mode.
+
+    The batch has a `mask` (N,) beside `image` and `label`: 0 for the rows that fill up the last one. `scores` are
+    (N, K), this and the other processes' rows over the devices (`Parallel.local_rows` fetches them); `log_vars` are
+    means over all rows that count.
+    """
+
+    def eval_step(variables: Mapping[str, Any], batch: Batch) -> tuple[Array, dict[str, Array]]:
+        images, mask = preprocess(batch["image"]), batch["mask"]
+        scores, losses = classifier.apply(variables, images, batch["label"], mask, method="evaluate")
+        count = jnp.sum(mask)
+        total = jnp.maximum(collectives.psum(count), 1.0)
+        _, log_vars = parse_losses(losses)
+        return scores, {name: collectives.psum(value * count) / total for name, value in log_vars.items()}
+
+    parallel = parallel or Parallel()
+    compiled = parallel.wrap_eval_step(eval_step)
+
+    def step(variables: Mapping[str, Any], batch: Batch) -> tuple[Array, dict[str, Array]]:
+        return compiled(parallel.place_state(variables), parallel.place_batch(batch))
+
+    return step

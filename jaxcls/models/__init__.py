@@ -1,0 +1,43 @@
+"""The classifier and its parts, built from configs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flax import linen as nn
+
+from jaxcls.builder import build, plain
+from jaxcls.models import backbones, classifier, heads, losses, necks
+from jaxcls.models.classifier import ImageClassifier
+
+__all__ = ["ImageClassifier", "build_classifier", "build_loss"]
+
+
+def build_loss(config: Mapping[str, Any], where: str = "loss") -> Any:
+    """The loss that `config` describes, a callable `loss(cls_score, label, weight, avg_factor, reduction_override)`."""
+    return build(config, losses, where)
+
+
+def build_classifier(config: Mapping[str, Any], where: str = "model") -> nn.Module:
+    """The classifier that a model config describes, as the original writes it.
+
+    Args:
+        config: `type`, `backbone`, `neck` (may be None), `head` with its `loss`.
+        where: the config's place, for messages.
+
+    Raises:
+        UserError: an unknown name or argument.
+    """
+    config = plain(config)
+    parts: dict[str, Any] = {"backbone": build(config.pop("backbone", None), backbones, f"{where}.backbone")}
+    if neck := config.pop("neck", None):
+        parts["neck"] = build(neck, necks, f"{where}.neck")
+    head = dict(config.pop("head", {}))
+    if "loss" in head:
+        head["loss"] = build_loss(head["loss"], f"{where}.head.loss")
+    parts["head"] = build(head, heads, f"{where}.head")
+    for key in ("train_cfg", "pretrained"):  # None in many of the original's configs
+        if config.get(key, "") is None:
+            config.pop(key)
+    return build(config, classifier, where, **parts)

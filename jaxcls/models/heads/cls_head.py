@@ -1,0 +1,94 @@
+"""Heads for one label an image: logits from features, and the loss, which the head owns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError
+from jaxcls.models.layers import Linear
+from jaxcls.models.losses import CrossEntropyLoss
+
+Features = Array | Sequence[Any]
+
+
+def topk_accuracy(logits: Array, label: Array, topk: int | tuple[int, ...], mask: Array | None = None) -> dict:
+    """Share of images whose label is among the k largest logits, in percent, as `{"top-k": scalar}`.
+
+    Args:
+        logits: (N, K).
+        label: (N,) int.
+        topk: one k or several; more than K counts as K.
+        mask: (N,), 0 for images that do not count.
+    """
+    own = jnp.take_along_axis(logits, label[:, None], axis=1)
+    rank = jnp.sum(logits > own, axis=1)  # ties in the label's favour
+    weight = jnp.ones_like(rank, jnp.float32) if mask is None else mask
+    ks = (topk,) if isinstance(topk, int) else topk
+    return {f"top-{k}": 100.0 * jnp.sum(weight * (rank < k)) / jnp.maximum(jnp.sum(weight), 1.0) for k in ks}
+
+
+class Head(nn.Module):
+    """What heads share: the loss of logits, and scores from logits.
+
+    Attributes:
+        loss: what `jaxcls.build_loss` gives.
+        topk: of the training accuracy.
+        cal_acc: whether training computes the accuracy; not for soft labels.
+    """
+
+    loss: Any = CrossEntropyLoss()
+    topk: int | tuple[int, ...] = (1,)
+    cal_acc: bool = False
+    init_cfg: Any = None
+
+    def pre_logits(self, features: Features) -> Array:
+        """What the last layer sees, (N, D), of the backbone's or neck's features: the last of a tuple."""
+        return features[-1] if isinstance(features, tuple | list) else features
+
+    def losses(self, logits: Array, label: Array, mask: Array | None = None) -> dict[str, Any]:
+        """The loss (mean over the images that count) and, with `cal_acc`, the accuracy.
+
+        Args:
+            logits: (N, K).
+            label: (N,) int, or (N, K) where labels are soft.
+            mask: (N,), 0 for images that do not count.
+        """
+        count = logits.shape[0] if mask is None else jnp.maximum(jnp.sum(mask), 1.0)
+        losses: dict[str, Any] = {"loss": self.loss(logits, label, weight=mask, avg_factor=count)}
+        if self.cal_acc:
+            if label.ndim != 1:
+                raise UserError(f"cal_acc=True needs integer labels (N,), got {label.shape}: leave it out with mixing")
+            losses["accuracy"] = topk_accuracy(logits, label, self.topk, mask)
+        return losses
+
+    def scores(self, logits: Array) -> Array:
+        """Probabilities (N, K), float32."""
+        return jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
+
+
+class ClsHead(Head):
+    """For backbones that give the logits themselves: (N, K) -> same."""
+
+    def __call__(self, features: Features, train: bool = False) -> Array:
+        return self.pre_logits(features)
+
+
+class LinearClsHead(Head):
+    """One fully connected layer: (N, in_channels) -> (N, num_classes)."""
+
+    num_classes: int = 1000
+    in_channels: int | None = None  # the original's configs give it; the layer takes what comes
+    init_cfg: Any = nn.FrozenDict({"type": "Normal", "layer": "Linear", "std": 0.01})
+
+    @nn.compact
+    def __call__(self, features: Features, train: bool = False) -> Array:
+        x = self.pre_logits(features)
+        if self.in_channels not in (None, x.shape[-1]):
+            raise UserError(f"LinearClsHead: in_channels={self.in_channels}, but the features have {x.shape[-1]}")
+        return Linear(self.num_classes, name="fc")(x)

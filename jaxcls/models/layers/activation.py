@@ -1,0 +1,54 @@
+"""Activations by their config names (`act_cfg`), equal to PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxcls.errors import UserError, close_names
+
+Activation = Callable[[Array], Array]
+
+
+def _hard_sigmoid(x: Array, bias: float = 3.0, divisor: float = 6.0) -> Array:
+    # mmcv >= 1.4.5; earlier ones had bias 1, divisor 2.
+    return jnp.clip((x + bias) / divisor, 0.0, 1.0)
+
+
+def _gelu(x: Array) -> Array:
+    return jax.nn.gelu(x, approximate=False)  # JAX's default is the tanh approximation
+
+
+ACTIVATIONS: dict[str, Callable[..., Array]] = {
+    "ReLU": jax.nn.relu,
+    "LeakyReLU": lambda x, negative_slope=0.01: jax.nn.leaky_relu(x, negative_slope),
+    "ReLU6": jax.nn.relu6,
+    "ELU": lambda x, alpha=1.0: jax.nn.elu(x, alpha),
+    "Sigmoid": jax.nn.sigmoid,
+    "Tanh": jnp.tanh,
+    "GELU": _gelu,
+    "SiLU": jax.nn.silu,
+    "Swish": jax.nn.silu,
+    "HSwish": jax.nn.hard_swish,
+    "HSigmoid": _hard_sigmoid,
+}
+
+
+def build_activation(act_cfg: Mapping[str, Any] | None) -> Activation:
+    """The function that `act_cfg` names; the identity for None.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    if act_cfg is None:
+        return lambda x: x
+    arguments = {key: value for key, value in act_cfg.items() if key not in ("type", "inplace")}
+    kind = act_cfg["type"]
+    if kind not in ACTIVATIONS:
+        raise UserError(f"act_cfg: type {kind!r}; {close_names(kind, ACTIVATIONS)}")
+    return partial(ACTIVATIONS[kind], **arguments)

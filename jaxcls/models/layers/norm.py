@@ -1,0 +1,151 @@
+"""Normalisation layers by their config names (`norm_cfg`), equal to PyTorch's; statistics are float32 throughout.
+
+All are called as `layer(x, train)`, so that a block need not know which one it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array, lax
+
+from jaxcls import collectives
+from jaxcls.errors import UserError, close_names
+from jaxcls.models.layers.initializers import Initializer, constant, from_init_cfg
+
+
+def _affine(layer: nn.Module, channels: int, layer_types: tuple[str, ...], init: Initializer | None) -> Any:
+    """Scale and bias (C,): ones and zeros unless `init` or the `init_cfg` around says otherwise."""
+    scale_init = init or from_init_cfg(layer, layer_types, constant(1.0), is_bias=False)
+    bias_init = from_init_cfg(layer, layer_types, constant(0.0), is_bias=True)
+    shape = (channels,)
+    return layer.param("scale", scale_init, shape, jnp.float32), layer.param("bias", bias_init, shape, jnp.float32)
+
+
+def _normalise(x: Array, mean: Array, var: Array, eps: float, scale: Array, bias: Array) -> Array:
+    return (x.astype(jnp.float32) - mean) * (lax.rsqrt(var + eps) * scale) + bias
+
+
+class BatchNorm(nn.Module):
+    """`torch.nn.BatchNorm2d`, and with `sync` `torch.nn.SyncBatchNorm`: (N, ..., C) -> same.
+
+    In training the batch's own statistics normalise (this device's, or all devices' with `sync`); the running ones,
+    in the `batch_stats` collection, move by `momentum` towards the batch's mean and *unbiased* variance, as PyTorch's.
+
+    Attributes:
+        scale_init: initial scale, whatever `init_cfg` says.
+    """
+
+    eps: float = 1e-5
+    momentum: float = 0.1
+    sync: bool = False
+    scale_init: Initializer | None = None
+    layer_types: ClassVar[tuple[str, ...]] = ("BatchNorm2d", "SyncBatchNorm", "_BatchNorm")
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        channels = x.shape[-1]
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,), jnp.float32)
+        running_var = self.variable("batch_stats", "var", jnp.ones, (channels,), jnp.float32)
+        scale, bias = _affine(self, channels, self.layer_types, self.scale_init)
+        if train:
+            mean, var, count = self._batch_statistics(x.astype(jnp.float32))
+            unbiased = var * (count / max(count - 1, 1))
+            running_mean.value += self.momentum * (lax.stop_gradient(mean) - running_mean.value)
+            running_var.value += self.momentum * (lax.stop_gradient(unbiased) - running_var.value)
+        else:
+            mean, var = running_mean.value, running_var.value
+        return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
+
+    def _batch_statistics(self, x: Array) -> tuple[Array, Array, int]:
+        """Mean (C,), biased variance (C,) and the number of values behind each."""
+        axes = tuple(range(x.ndim - 1))
+        count, mean = x.size // x.shape[-1], jnp.mean(x, axes)
+        # Two passes: the mean of squares less the square of the mean loses digits that some training runs need.
+        var = jnp.mean(lax.square(x - mean), axes)
+        if self.sync:
+            own_mean, mean = mean, collectives.pmean(mean)
+            var = collectives.pmean(var + lax.square(own_mean - mean))
+            count = collectives.psum(count)
+        return mean, var, count
+
+
+class LayerNorm(nn.Module):
+    """`torch.nn.LayerNorm` over the last axis: (..., C) -> same."""
+
+    eps: float = 1e-5
+    layer_types: ClassVar[tuple[str, ...]] = ("LayerNorm",)
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        scale, bias = _affine(self, x.shape[-1], self.layer_types, None)
+        values = x.astype(jnp.float32)
+        mean = jnp.mean(values, -1, keepdims=True)
+        var = jnp.mean(lax.square(values - mean), -1, keepdims=True)
+        return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
+
+
+class GroupNorm(nn.Module):
+    """`torch.nn.GroupNorm` (Wu & He 2018): (N, ..., C) -> same."""
+
+    num_groups: int
+    eps: float = 1e-5
+    layer_types: ClassVar[tuple[str, ...]] = ("GroupNorm",)
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        channels = x.shape[-1]
+        if channels % self.num_groups:
+            raise UserError(f"norm_cfg: {channels} channels do not split into num_groups={self.num_groups}")
+        scale, bias = _affine(self, channels, self.layer_types, None)
+        values = x.astype(jnp.float32).reshape(x.shape[0], -1, self.num_groups, channels // self.num_groups)
+        mean = jnp.mean(values, (1, 3), keepdims=True)
+        var = jnp.mean(lax.square(values - mean), (1, 3), keepdims=True)
+        y = (values - mean) * lax.rsqrt(var + self.eps)
+        return (y.reshape(x.shape) * scale + bias).astype(x.dtype)
+
+
+# config name -> (the name's stem in a checkpoint, layer, arguments)
+_KINDS: dict[str, tuple[str, Callable[..., nn.Module], dict[str, Any]]] = {
+    "BN": ("bn", BatchNorm, {}),
+    "BN2d": ("bn", BatchNorm, {}),
+    "SyncBN": ("bn", BatchNorm, {"sync": True}),
+    "GN": ("gn", GroupNorm, {}),
+    "LN": ("ln", LayerNorm, {}),
+}
+
+
+def norm_name(norm_cfg: Mapping[str, Any], postfix: int | str = "") -> str:
+    """The name that the original gives a norm attribute: `bn1` for `dict(type="BN")` and 1."""
+    return f"{_kind(norm_cfg)[0]}{postfix}"
+
+
+def build_norm(norm_cfg: Mapping[str, Any], name: str | None = None, **overrides: Any) -> nn.Module:
+    """The layer that `norm_cfg` names.
+
+    Args:
+        norm_cfg: `type` (BN, SyncBN, GN, LN) and the layer's arguments; `requires_grad` is the backbone's affair.
+        name: the module's name.
+        **overrides: arguments that only some kinds have, such as `scale_init`; the others drop them.
+
+    Raises:
+        UserError: an unknown type or argument.
+    """
+    _, layer, defaults = _kind(norm_cfg)
+    fields = set(layer.__dataclass_fields__) - {"parent", "name", "layer_types"}  # type: ignore[attr-defined]
+    arguments = {key: value for key, value in norm_cfg.items() if key not in ("type", "requires_grad")}
+    for key in arguments:
+        if key not in fields:
+            raise UserError(f"norm_cfg: {norm_cfg['type']} has no argument {key!r}; {close_names(key, fields)}")
+    overrides = {key: value for key, value in overrides.items() if key in fields}
+    return layer(**{**defaults, **arguments, **overrides}, name=name)
+
+
+def _kind(norm_cfg: Mapping[str, Any]) -> tuple[str, Callable[..., nn.Module], dict[str, Any]]:
+    kind = norm_cfg["type"]
+    if kind not in _KINDS:
+        raise UserError(f"norm_cfg: type {kind!r}; {close_names(kind, _KINDS)}")
+    return _KINDS[kind]

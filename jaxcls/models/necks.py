@@ -1,0 +1,28 @@
+"""Necks: what stands between a backbone's features and the head; a tuple in, a tuple out."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError
+
+__all__ = ["GlobalAveragePooling"]
+
+
+class GlobalAveragePooling(nn.Module):
+    """Features (N, ..., C) -> (N, C), the mean over the positions.
+
+    Attributes:
+        dim: the number of axes that positions have, 1, 2 or 3.
+    """
+
+    dim: int = 2
+
+    def __call__(self, features: tuple[Array, ...], train: bool = False) -> tuple[Array, ...]:
+        for feature in features:
+            if feature.ndim != self.dim + 2:
+                raise UserError(f"GlobalAveragePooling: dim={self.dim} with features of shape {feature.shape}")
+        axes = tuple(range(1, self.dim + 1))
+        return tuple(jnp.mean(feature, axes, dtype=jnp.float32).astype(feature.dtype) for feature in features)

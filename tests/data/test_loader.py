@@ -1,0 +1,157 @@
+import os
+import subprocess
+import sys
+import threading
+import time
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches
+from jaxcls.data.sources.base import Source
+from jaxcls.data.transforms import RandomCrop, RandomFlip
+from jaxcls.errors import UserError
+
+
+class Ramps(Source):
+    def __init__(self, damaged=None):
+        self.classes, self._damaged = ("a", "b"), damaged
+
+    @property
+    def labels(self):
+        return np.zeros(50, np.int32)
+
+    def __len__(self):
+        return 50
+
+    def __getitem__(self, index):
+        if index == self._damaged:
+            raise UserError("picture 33 is damaged")
+        return {"image": np.arange(index, index + 64, dtype=np.uint8).reshape(8, 8, 1), "label": index % 2}
+
+
+DATASET = Dataset(Ramps(), (RandomCrop(8, padding=4), RandomFlip()))
+TRAIN = TrainBatches(DATASET, 16, seed=0)
+EVAL = EvalBatches(DATASET, 16)
+
+
+def read(batches, num_workers, start=0, stop=None, **options):
+    with Loader(batches, num_workers, **options) as loader:
+        return list(islice(loader.iterate(start, stop), 20))
+
+
+def assert_equal(left, right):
+    assert len(left) == len(right)
+    for a, b in zip(left, right, strict=True):
+        assert a.keys() == b.keys()
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key])
+
+
+@pytest.fixture
+def no_thread_left():
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 10
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left
+
+
+@pytest.mark.usefixtures("no_thread_left")
+@pytest.mark.parametrize("num_workers", [0, 2, 4])
+@pytest.mark.parametrize("place", [None, dict], ids=["host", "placed"])
+def test_batches_do_not_depend_on_the_threads(num_workers, place):
+    assert_equal(read(TRAIN, num_workers, place=place), [TRAIN[step] for step in range(20)])
+    assert_equal(read(EVAL, num_workers, place=place), list(EVAL))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_resuming_in_the_middle(num_workers):
+    assert_equal(read(TRAIN, num_workers, start=7), [TRAIN[step] for step in range(7, 27)])
+    assert_equal(read(TRAIN, num_workers, 7, 9, place=dict), [TRAIN[7], TRAIN[8]])
+    assert_equal(read(EVAL, num_workers, start=2), [EVAL[2], EVAL[3]])
+    assert read(EVAL, num_workers, start=4) == []
+
+
+def test_length_is_an_epoch():
+    assert len(Loader(TRAIN, 0)) == len(Loader(EVAL, 2)) == 4
+
+
+@pytest.mark.usefixtures("no_thread_left")
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("place", [None, dict], ids=["host", "placed"])
+def test_errors_reach_the_reader_as_they_are(num_workers, place):
+    batches = EvalBatches(Dataset(Ramps(damaged=33)), 16)
+    with Loader(batches, num_workers, place) as loader:
+        iterator = loader.iterate()
+        assert_equal(list(islice(iterator, 2)), [batches[0], batches[1]])
+        with pytest.raises(UserError, match=r"\Apicture 33 is damaged\Z"):
+            next(iterator)
+
+
+@pytest.mark.usefixtures("no_thread_left")
+def test_errors_of_place_reach_the_reader():
+    def place(batch):
+        raise MemoryError("device full")
+
+    with Loader(TRAIN, 2, place) as loader, pytest.raises(MemoryError, match="device full"):
+        next(loader.iterate())
+
+
+@pytest.mark.usefixtures("no_thread_left")
+@pytest.mark.parametrize("place", [None, dict], ids=["host", "placed"])
+def test_abandoning_ends_the_threads(place):
+    with Loader(TRAIN, 2, place) as loader:
+        iterator = loader.iterate()
+        next(iterator)
+    with pytest.raises(StopIteration):
+        next(iterator)
+    del loader
+    dropped = Loader(TRAIN, 2, place).iterate()
+    next(dropped)
+    del dropped
+
+
+def test_place_runs_ahead_in_one_thread():
+    threads, placed = set(), []
+
+    def place(batch):
+        threads.add(threading.current_thread())
+        placed.append(batch)
+        return batch
+
+    with Loader(TRAIN, 2, place, ahead=3) as loader:
+        iterator = loader.iterate()
+        next(iterator)
+        deadline = time.monotonic() + 10
+        while len(placed) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        assert len(placed) == 4  # the one handed out and three that wait
+        assert len(threads) == 1
+        assert threading.current_thread() not in threads
+
+
+def test_no_noise_at_exit(tmp_path):
+    script = tmp_path / "abandon.py"
+    script.write_text(
+        "import test_loader\n"
+        "loader = test_loader.Loader(test_loader.TRAIN, 2, dict)\n"
+        "iterator = loader.iterate()\n"
+        "next(iterator)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])},
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_refuses_a_negative_number_of_workers():
+    with pytest.raises(UserError, match="num_workers=-1: expected 0 or more"):
+        Loader(TRAIN, -1)

@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcls.builder import build
+from jaxcls.errors import UserError
+from jaxcls.models import losses
+from jaxcls.models.losses import AsymmetricLoss, CrossEntropyLoss, FocalLoss, LabelSmoothLoss
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/semantics/losses.json").read_text())
+CASES = [case for case in GOLDEN["cases"] if case["loss"]["type"] in losses.__all__]
+LOGITS = jnp.asarray(GOLDEN["logits"], jnp.float32)
+Y, SOFT, MULTI = (np.asarray(GOLDEN[name]) for name in ("y", "soft", "multi"))
+
+
+def case_id(case):
+    arguments = {**case["loss"], **case["call"]}
+    return f"{arguments.pop('type')}-{case['target']}-{'-'.join(arguments)}"
+
+
+def arguments_of(case):
+    label = jnp.asarray(GOLDEN[case["target"]], jnp.int32 if case["target"] == "y" else jnp.float32)
+    call = dict(case["call"])
+    if "weight" in call:
+        call["weight"] = jnp.asarray(GOLDEN["weight"], jnp.float32)
+    return label, call
+
+
+def test_only_seesaw_has_no_golden_case_of_its_own():
+    assert len(CASES) == len(GOLDEN["cases"]) - 1 == 30
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_value_and_gradient_are_the_original_s(case):
+    loss = build(case["loss"], losses)
+    label, call = arguments_of(case)
+    np.testing.assert_allclose(loss(LOGITS, label, **call), case["value"], rtol=1e-5, atol=1e-6)
+    grad = jax.grad(lambda logits: jnp.sum(loss(logits, label, **call)))(LOGITS)
+    np.testing.assert_allclose(grad, case["grad"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_jit_gives_the_same_with_the_loss_static_and_types_strict(case):
+    loss = build(case["loss"], losses)
+    label, call = arguments_of(case)
+    reduction = call.pop("reduction_override", None)
+
+    def run(loss, logits, label, call):
+        return loss(logits, label, **call, reduction_override=reduction)
+
+    with jax.numpy_dtype_promotion("strict"):
+        actual = jax.jit(run, static_argnums=0)(loss, LOGITS, label, call)
+    np.testing.assert_allclose(actual, run(loss, LOGITS, label, call), rtol=1e-6)
+
+
+def test_is_computed_in_float32_for_half_precision_logits():
+    logits = LOGITS.astype(jnp.bfloat16)
+    value = CrossEntropyLoss()(logits, Y)
+    assert value.dtype == jnp.float32
+    assert value == CrossEntropyLoss()(logits.astype(jnp.float32), Y)
+
+
+def test_one_hot_labels_equal_class_indices():
+    one_hot = np.eye(LOGITS.shape[1])[Y]
+    weights = GOLDEN["cases"][15]["loss"]["class_weight"]
+    for loss in (CrossEntropyLoss(), CrossEntropyLoss(class_weight=weights), LabelSmoothLoss(0.1), FocalLoss()):
+        np.testing.assert_allclose(loss(LOGITS, one_hot), loss(LOGITS, Y), rtol=1e-6)
+
+
+def test_mixed_labels_mix_the_losses():
+    other = (Y + 1) % LOGITS.shape[1]
+    mixed = 0.3 * np.eye(LOGITS.shape[1])[Y] + 0.7 * np.eye(LOGITS.shape[1])[other]
+    for loss in (CrossEntropyLoss(), LabelSmoothLoss(0.1), LabelSmoothLoss(0.1, mode="classy_vision")):
+        expected = 0.3 * loss(LOGITS, Y) + 0.7 * loss(LOGITS, other)
+        np.testing.assert_allclose(loss(LOGITS, mixed), expected, rtol=1e-6)
+
+
+def test_column_of_class_indices_is_one_hot_coded_but_not_for_one_class():
+    np.testing.assert_array_equal(FocalLoss()(LOGITS, Y[:, None]), FocalLoss()(LOGITS, Y))
+    one_class, label = LOGITS[:, :1], MULTI[:, :1]
+    value = FocalLoss(gamma=0.0, alpha=0.5)(one_class, label)
+    np.testing.assert_allclose(value, 0.5 * CrossEntropyLoss(use_sigmoid=True)(one_class, label), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "plain_loss",
+    [CrossEntropyLoss(), LabelSmoothLoss(0.1), FocalLoss(), AsymmetricLoss()],
+    ids=lambda x: type(x).__name__,
+)
+def test_loss_weight_and_reduction_hold_for_every_loss(plain_loss):
+    fields = {**vars(plain_loss), "loss_weight": 3.0, "reduction": "sum"}
+    expected = 3 * plain_loss(LOGITS, Y, reduction_override="sum")
+    np.testing.assert_allclose(type(plain_loss)(**fields)(LOGITS, Y), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropyLoss(use_sigmoid=True), AsymmetricLoss(), FocalLoss(gamma=0.5)], ids=repr)
+def test_gradients_stay_finite_for_extreme_logits(loss):
+    logits = jnp.asarray([[200.0, -200.0, 0.0], [-200.0, 200.0, 20.0]])
+    grad = jax.grad(lambda logits: loss(logits, jnp.asarray([[1, 0, 1], [1, 0, 0]])))(logits)
+    assert np.isfinite(grad).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"type": "CrossEntropyLos"}, "did you mean 'CrossEntropyLoss'"),
+        ({"type": "CrossEntropyLoss", "use_soft": True, "use_sigmoid": True}, "exclude each other"),
+        ({"type": "CrossEntropyLoss", "reduction": "average"}, "'average' is not one of none, mean, sum"),
+        ({"type": "CrossEntropyLoss", "pos_weight": [1.0]}, "needs use_sigmoid"),
+        ({"type": "LabelSmoothLoss"}, "needs 'label_smooth_val'"),
+        ({"type": "LabelSmoothLoss", "label_smooth_val": 1.0}, r"1.0 is not in \[0, 1\)"),
+        ({"type": "LabelSmoothLoss", "label_smooth_val": 0.1, "mode": "soft"}, "'soft' is not one of original"),
+    ],
+)
+def test_refuses_a_bad_config(config, message):
+    with pytest.raises(UserError, match=message):
+        build(config, losses)
+
+
+@pytest.mark.parametrize(
+    ("loss", "label", "call", "message"),
+    [
+        (CrossEntropyLoss(), Y, {"avg_factor": 2, "reduction_override": "sum"}, "CrossEntropyLoss: avg_factor cannot"),
+        (CrossEntropyLoss(), Y, {"reduction_override": "max"}, "'max' is not one of"),
+        (CrossEntropyLoss(), Y, {"weight": np.ones(2)}, r"weight has shape \(2,\)"),
+        (CrossEntropyLoss(), SOFT[:, :3], {}, r"label has shape \(6, 3\), expected .* \(6, 7\)"),
+        (CrossEntropyLoss(use_soft=True), Y, {}, r"label has shape \(6,\)"),
+        (CrossEntropyLoss(use_sigmoid=True), Y, {}, r"label has shape \(6,\)"),
+        (CrossEntropyLoss(class_weight=(1.0, 2.0)), Y, {}, "class_weight has 2 values, expected one a class, 7"),
+        (LabelSmoothLoss(0.1, num_classes=10), Y, {}, "num_classes is 10, but cls_score has 7"),
+        (AsymmetricLoss(), MULTI[:, :3], {}, r"AsymmetricLoss: label has shape \(6, 3\)"),
+    ],
+)
+def test_refuses_a_bad_call(loss, label, call, message):
+    with pytest.raises(UserError, match=message):
+        loss(LOGITS, label, **call)
