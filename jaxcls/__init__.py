@@ -1,6 +1,7 @@
 """MMClassification's training and testing system on JAX and Flax."""
 
 from jaxcls import metrics
+from jaxcls.api import evaluate_model, train_model
 from jaxcls.data.pipeline import build_transform
 from jaxcls.engine.optim import build_optimizer
 from jaxcls.engine.schedules import build_lr_schedule
@@ -17,7 +18,9 @@ __all__ = [
     "build_optimizer",
     "build_transform",
     "create_train_state",
+    "evaluate_model",
     "make_eval_step",
     "make_train_step",
     "metrics",
+    "train_model",
 ]

@@ -14,12 +14,11 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from flax import linen as nn
 from ml_collections import ConfigDict
 
 from jaxcls.errors import UserError, close_names
 
-# Flax adds these to every module's signature; they are not part of a config.
-_NOT_CONFIGURABLE = ("self", "parent", "name")
 
 
 def plain(config: Any) -> Any:
@@ -67,12 +66,18 @@ def public_names(module: ModuleType) -> list[str]:
     return [name for name in vars(module) if not name.startswith("_")]
 
 
+def _parameters(target: Any) -> list[inspect.Parameter]:
+    """The parameters that a config may give; those that Flax adds to every module are not among them."""
+    added = ("parent", "name") if isinstance(target, type) and issubclass(target, nn.Module) else ()
+    return [parameter for parameter in inspect.signature(target).parameters.values() if parameter.name not in added]
+
+
 def argument_names(target: Any) -> set[str] | None:
     """The keyword arguments that a class or function takes; None where it takes any."""
-    parameters = inspect.signature(target).parameters.values()
+    parameters = _parameters(target)
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    return {parameter.name for parameter in parameters if parameter.name not in _NOT_CONFIGURABLE}
+    return {parameter.name for parameter in parameters}
 
 
 def build(config: Mapping[str, Any], package: ModuleType, where: str = "", **arguments: Any) -> Any:
@@ -100,11 +105,10 @@ def build(config: Mapping[str, Any], package: ModuleType, where: str = "", **arg
         raise UserError(f"{where}: {name} has no argument {unknown[0]!r}; {close_names(unknown[0], allowed or ())}")
     missing = [
         parameter.name
-        for parameter in inspect.signature(target).parameters.values()
+        for parameter in _parameters(target)
         if parameter.default is inspect.Parameter.empty
         and parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         and parameter.name not in arguments
-        and parameter.name not in _NOT_CONFIGURABLE
     ]
     if missing:
         raise UserError(f"{where}: {name} needs {', '.join(map(repr, missing))}")

@@ -1,0 +1,87 @@
+"""The one evaluation loop: `train.py`'s hook and `evaluate.py` both run it.
+
+It is exact on any number of devices: the last batch is padded, padding is masked out, and metrics are sums that merge.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from jaxcls.data.loader import Loader
+from jaxcls.engine.parallel import Parallel
+from jaxcls.metrics import build_metrics
+
+# steps under way on the device while the host counts an earlier one
+_AHEAD = 2
+
+
+class Predictions(NamedTuple):
+    """What a batch gave: scores (n, K) float32 and labels (n,) or (n, K), without padding, in the data's order."""
+
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+class Evaluator:
+    """Runs `eval_step` over all batches.
+
+    Args:
+        eval_step: what `make_eval_step` gives.
+        loader: padded and masked batches, placed on the devices.
+        parallel: how the step is spread over devices.
+    """
+
+    def __init__(self, eval_step: Callable[..., Any], loader: Loader, parallel: Parallel) -> None:
+        self.eval_step, self.loader, self.parallel = eval_step, loader, parallel
+
+    def check(self, metric: str | Sequence[str], options: Mapping[str, Any] | None) -> None:
+        """Raises UserError for an unknown metric or option, before anything runs."""
+        build_metrics(metric, options)
+
+    def evaluate(
+        self,
+        variables: Mapping[str, Any],
+        metric: str | Sequence[str] = "accuracy",
+        options: Mapping[str, Any] | None = None,
+        keep: Callable[[Predictions], None] | None = None,
+    ) -> dict[str, Any]:
+        """The metrics' numbers over the whole data, name -> percent.
+
+        Args:
+            variables: of the classifier.
+            metric: names, as in `jaxcls.metrics`.
+            options: theirs.
+            keep: gets the predictions of each batch.
+        """
+        metrics = build_metrics(metric, options)
+        for batch in self.predictions(variables):
+            for one in metrics:
+                one.update(batch.scores, batch.labels)
+            if keep is not None:
+                keep(batch)
+        return {name: value for one in metrics for name, value in one.compute().items()}
+
+    def predictions(self, variables: Mapping[str, Any]) -> Iterator[Predictions]:
+        """The predictions of each batch, of all processes."""
+        variables = self.parallel.place_state(variables)
+        running: deque[tuple[Any, Any]] = deque()
+        for batch in self.loader.iterate():
+            scores, _ = self.eval_step(variables, batch)
+            running.append((scores, batch))
+            if len(running) > _AHEAD:
+                yield self._fetch(*running.popleft())
+        while running:
+            yield self._fetch(*running.popleft())
+
+    def _fetch(self, scores: jax.Array, batch: dict[str, jax.Array]) -> Predictions:
+        rows = tuple(self.parallel.local_rows(array) for array in (scores, batch["label"], batch["mask"]))
+        if jax.process_count() > 1:
+            rows = multihost_utils.process_allgather(rows, tiled=True)
+        scores, labels, mask = rows
+        return Predictions(scores[mask > 0], labels[mask > 0])

@@ -1,0 +1,134 @@
+"""What a hook is: something that the runner calls at ten stages of a run (mmcv/runner/hooks/hook.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxcls.errors import UserError, close_names
+
+STAGES = (
+    "before_run",
+    "before_train_epoch",
+    "before_train_iter",
+    "after_train_iter",
+    "after_train_epoch",
+    "before_val_epoch",
+    "before_val_iter",
+    "after_val_iter",
+    "after_val_epoch",
+    "after_run",
+)
+
+PRIORITIES = {
+    "HIGHEST": 0,
+    "VERY_HIGH": 10,
+    "HIGH": 30,
+    "ABOVE_NORMAL": 40,
+    "NORMAL": 50,
+    "BELOW_NORMAL": 60,
+    "LOW": 70,
+    "VERY_LOW": 90,
+    "LOWEST": 100,
+}
+
+
+def priority_value(priority: int | str) -> int:
+    """The number of a priority: 0 is called first, 100 last.
+
+    Raises:
+        UserError: an unknown name, or a number outside 0 to 100.
+    """
+    if isinstance(priority, int):
+        if not 0 <= priority <= 100:
+            raise UserError(f"priority: {priority}; allowed: 0 to 100")
+        return priority
+    if priority.upper() not in PRIORITIES:
+        raise UserError(f"priority: {priority!r}; {close_names(priority.upper(), PRIORITIES)}")
+    return PRIORITIES[priority.upper()]
+
+
+def priority_name(value: int) -> str:
+    """The name of a priority's number, or the number itself."""
+    return {number: name for name, number in PRIORITIES.items()}.get(value, str(value))
+
+
+class Hook:
+    """Override the stages that matter; all get the runner.
+
+    `before_epoch`, `after_epoch`, `before_iter` and `after_iter` stand for the training and the validation stage of
+    that kind, where these are not overridden themselves. A hook observes: it may read everything of the runner.
+    """
+
+    priority = PRIORITIES["NORMAL"]
+
+    def before_run(self, runner: Any) -> None:
+        """Before the first epoch."""
+
+    def after_run(self, runner: Any) -> None:
+        """After the last epoch."""
+
+    def before_epoch(self, runner: Any) -> None:
+        """Before an epoch of either kind."""
+
+    def after_epoch(self, runner: Any) -> None:
+        """After an epoch of either kind."""
+
+    def before_iter(self, runner: Any) -> None:
+        """Before an iteration of either kind."""
+
+    def after_iter(self, runner: Any) -> None:
+        """After an iteration of either kind."""
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Before an epoch of training."""
+        self.before_epoch(runner)
+
+    def before_val_epoch(self, runner: Any) -> None:
+        """Before an epoch of validation."""
+        self.before_epoch(runner)
+
+    def after_train_epoch(self, runner: Any) -> None:
+        """After an epoch of training, before the runner counts it."""
+        self.after_epoch(runner)
+
+    def after_val_epoch(self, runner: Any) -> None:
+        """After an epoch of validation."""
+        self.after_epoch(runner)
+
+    def before_train_iter(self, runner: Any) -> None:
+        """Before a training step; its batch is there."""
+        self.before_iter(runner)
+
+    def before_val_iter(self, runner: Any) -> None:
+        """Before a validation step."""
+        self.before_iter(runner)
+
+    def after_train_iter(self, runner: Any) -> None:
+        """After a training step, before the runner counts it; `runner.outputs` are still on the device."""
+        self.after_iter(runner)
+
+    def after_val_iter(self, runner: Any) -> None:
+        """After a validation step."""
+        self.after_iter(runner)
+
+    def stages(self) -> list[str]:
+        """The stages at which this hook does something."""
+        generic = {
+            "before_epoch": ("before_train_epoch", "before_val_epoch"),
+            "after_epoch": ("after_train_epoch", "after_val_epoch"),
+            "before_iter": ("before_train_iter", "before_val_iter"),
+            "after_iter": ("after_train_iter", "after_val_iter"),
+        }
+        acting = {stage for stage in STAGES if self._overrides(stage)}
+        for name, stages in generic.items():
+            if self._overrides(name):
+                acting.update(stages)
+        return [stage for stage in STAGES if stage in acting]
+
+    def _overrides(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(Hook, method)
+
+
+def every_n(count: int, interval: int) -> bool:
+    """Whether the `count`-th, from 1, is due; an interval of 0 or less: never."""
+    return interval > 0 and count % interval == 0
