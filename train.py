@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import jax
-from absl import app, flags, logging
+from absl import flags
 from ml_collections import config_flags
 
 import jaxcls
-from jaxcls.errors import UserError
+from jaxcls import command
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "The recipe: FILE or FILE:ARGUMENT.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Logs and checkpoints; default: work_dirs/<the config's name>.")
@@ -27,7 +26,6 @@ _MULTIHOST = flags.DEFINE_bool("multihost", False, "One of several processes: ca
 
 def main(_: list[str]) -> None:
     """Flags to config to one call."""
-    logging.set_verbosity(logging.WARNING)  # Orbax and JAX report much of what they do
     if _MULTIHOST.value:
         jax.distributed.initialize()
     config = _CONFIG.value
@@ -38,12 +36,9 @@ def main(_: list[str]) -> None:
             config.load_from = _LOAD_FROM.value
     stem = Path(config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]).stem
     workdir = _WORKDIR.value or Path("work_dirs") / stem
-    try:
-        jaxcls.train_model(config, workdir, validate=_VALIDATE.value, resume=_RESUME.value)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    jaxcls.train_model(config, workdir, validate=_VALIDATE.value, resume=_RESUME.value)
 
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    app.run(main)
+    command.run(main)

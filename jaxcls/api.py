@@ -71,8 +71,8 @@ def evaluate_model(
     metric: str | Sequence[str] | None = None,
     metric_options: Mapping[str, Any] | None = None,
     keep: Callable[[Predictions], None] | None = None,
-) -> dict[str, Any]:
-    """The numbers of a checkpoint on `data.val` or `data.test`: name -> percent.
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The numbers of a checkpoint on `data.val` or `data.test`, name -> percent, and the classes' names.
 
     Args:
         config: the run's.
@@ -91,8 +91,9 @@ def evaluate_model(
     network = assembly.Network(config, dataset)
     evaluator = assembly.build_evaluator(config, split, network, parallel)
     if metric is None:
-        metric, metric_options = evaluation.get("metric", "accuracy"), metric_options or evaluation.get("metric_options")
+        metric = evaluation.get("metric", "accuracy")
+        metric_options = metric_options or evaluation.get("metric_options")
     evaluator.check(metric, metric_options)
     variables = assembly.load_variables(network.shapes, locate(checkpoint)[1])
     with evaluator.loader:
-        return evaluator.evaluate(variables, metric, metric_options, keep)
+        return evaluator.evaluate(variables, metric, metric_options, keep), dataset.classes

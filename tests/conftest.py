@@ -1,7 +1,8 @@
-"""The test session: stricter than production, on several simulated devices."""
+"""The test session: stricter than production, on eight simulated devices."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,29 @@ from pathlib import Path
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8".strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).resolve().parent / "golden"
-sys.path.insert(0, str(ROOT))  # configs/, train.py and evaluate.py
+sys.path.insert(0, str(ROOT))  # configs, train.py and evaluate.py
+
+
+@pytest.fixture(scope="session")
+def fill():
+    """The golden files' weights, images and labels."""
+    spec = importlib.util.spec_from_file_location("fill", GOLDEN / "fill.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Where the golden files are."""
+    return GOLDEN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tfds_data_dir(tmp_path_factory):
+    """Prepared datasets of the session."""
+    os.environ["TFDS_DATA_DIR"] = str(tmp_path_factory.mktemp("tfds"))

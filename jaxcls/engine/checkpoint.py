@@ -157,13 +157,12 @@ def restore_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Any], dict[st
     """
     path = Path(path).absolute()
     try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-            structure = checkpointer.metadata(path).item_metadata["state"].tree
+        handler = ocp.CompositeCheckpointHandler(state=ocp.PyTreeCheckpointHandler(), meta=ocp.JsonCheckpointHandler())
+        with ocp.Checkpointer(handler) as reader:
+            structure = reader.metadata(path).item_metadata["state"].tree
             as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), structure)
-            restored = checkpointer.restore(
-                path,
-                args=ocp.args.Composite(state=ocp.args.PyTreeRestore(restore_args=as_numpy), meta=ocp.args.JsonRestore()),
-            )
+            state = ocp.args.PyTreeRestore(restore_args=as_numpy)
+            restored = reader.restore(path, ocp.args.Composite(state=state, meta=ocp.args.JsonRestore()))
         return restored["state"], restored["meta"]
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""

@@ -169,7 +169,7 @@ def clip_by_norm(grads: PyTree, max_norm: float, norm_type: float = 2.0) -> tupl
     if norm_type == float("inf"):
         norm = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
     elif norm_type == 2.0:
-        norm = optax.global_norm(grads)
+        norm = jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in leaves))
     else:
         norm = sum(jnp.sum(jnp.abs(leaf) ** norm_type) for leaf in leaves) ** (1.0 / norm_type)
     scale = jnp.minimum(1.0, max_norm / (norm + 1e-6))

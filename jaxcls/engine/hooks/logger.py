@@ -9,24 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxcls.engine.hooks.hook import Hook, every_n
-
-# places after the decimal point of numbers in the JSON log, and of evaluation results wherever they are printed
-DIGITS = 5
-
-
-def rounded(value: Any) -> Any:
-    """Floats to `DIGITS` places, through dicts, lists and arrays; what JSON can hold."""
-    if isinstance(value, dict):
-        return {key: rounded(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [rounded(entry) for entry in value]
-    if isinstance(value, float | np.floating):
-        return round(float(value), DIGITS)
-    return int(value) if isinstance(value, np.integer) else value
-
+from jaxcls.results import rounded
 
 class LoggerHook(Hook, abc.ABC):
     """A line every `interval` iterations of an epoch, at least one an epoch, and one for each evaluation.

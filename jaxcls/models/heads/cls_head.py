@@ -30,7 +30,8 @@ def topk_accuracy(logits: Array, label: Array, topk: int | tuple[int, ...], mask
     rank = jnp.sum(logits > own, axis=1)  # ties in the label's favour
     weight = jnp.ones_like(rank, jnp.float32) if mask is None else mask
     ks = (topk,) if isinstance(topk, int) else topk
-    return {f"top-{k}": 100.0 * jnp.sum(weight * (rank < k)) / jnp.maximum(jnp.sum(weight), 1.0) for k in ks}
+    total = jnp.maximum(jnp.sum(weight), 1.0)
+    return {f"top-{k}": 100.0 * jnp.sum(jnp.where(rank < k, weight, 0.0)) / total for k in ks}
 
 
 class Head(nn.Module):

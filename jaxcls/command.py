@@ -1,0 +1,58 @@
+"""How the commands start and how they end when the user made a mistake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from absl import app, flags, logging
+
+from jaxcls.errors import UserError
+
+
+def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> None:
+    """Parses the flags and calls `main`; a mistake becomes one message on standard error and a status of 1.
+
+    Args:
+        main: takes what the flags left of the command line.
+        arguments: the command line; default: the process's.
+    """
+
+    def guarded(rest: Sequence[str]) -> None:
+        logging.set_verbosity(logging.WARNING)  # Orbax and JAX tell much of what they do
+        try:
+            main(rest)
+        except UserError as error:
+            refuse(error)
+
+    app.run(guarded, argv=arguments, flags_parser=_parse)
+
+
+def refuse(error: Exception | str) -> NoReturn:
+    """Ends the process with the message."""
+    sys.exit(f"error: {error}")
+
+
+def _parse(arguments: Sequence[str]) -> list[str]:
+    """The flags, read; ml_collections raises errors of several kinds for configs and overrides that do not fit."""
+    try:
+        rest = flags.FLAGS(arguments)
+        if flags.FLAGS.config is not None:
+            flags.FLAGS.config.keys()  # a file that could not be loaded says so only now
+        return rest
+    except flags.Error as error:
+        refuse(_last_cause(error))
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        given = " ".join(argument for argument in arguments[1:] if argument.startswith(("--config", "-config")))
+        refuse(f"{given}: {_last_cause(error)}")
+
+
+def _last_cause(error: BaseException) -> str:
+    """The message at the root of a chain, on one line and without the traceback that ml_collections puts into it."""
+    while isinstance(error.args[0] if error.args else None, BaseException):
+        error = error.args[0]
+    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if "Traceback" in message:
+        message = message.strip().splitlines()[-1].partition(": ")[2]
+    return " ".join(message.split())

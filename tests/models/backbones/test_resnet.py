@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcls.convert import convert_state_dict, export_state_dict
+from jaxcls.errors import UserError
+from jaxcls.models import build_classifier
+from jaxcls.models.backbones import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
+from jaxcls.models.backbones.resnet import BasicBlock, Bottleneck
+
+# (class, arguments, parameters with a 1000-class fully connected layer): MMClassification's own counts
+COUNTS = [
+    ("ResNet", {"depth": 18}, 11_689_512),
+    ("ResNet", {"depth": 34}, 21_797_672),
+    ("ResNet", {"depth": 50}, 25_557_032),
+    ("ResNet", {"depth": 101}, 44_549_160),
+    ("ResNet", {"depth": 152}, 60_192_808),
+    ("ResNetV1c", {"depth": 50}, 25_576_264),
+    ("ResNetV1c", {"depth": 101}, 44_568_392),
+    ("ResNetV1d", {"depth": 50}, 25_576_264),
+    ("ResNetV1d", {"depth": 152}, 60_212_040),
+    ("ResNet", {"depth": 50, "base_channels": 128, "expansion": 2}, 68_883_240),
+]
+
+
+def classifier(backbone, in_channels, num_classes=1000):
+    head = {"type": "LinearClsHead", "num_classes": num_classes, "in_channels": in_channels}
+    neck = {"type": "GlobalAveragePooling"}
+    return build_classifier({"type": "ImageClassifier", "backbone": backbone, "neck": neck, "head": head})
+
+
+@pytest.mark.parametrize(("name", "arguments", "expected"), COUNTS)
+def test_parameter_counts(name, arguments, expected):
+    made = classifier({"type": name, **arguments}, 512 if arguments["depth"] < 50 else 2048)
+    shapes = jax.eval_shape(made.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32))
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18_cifar",
+        pytest.param("resnet18", marks=pytest.mark.slow),
+        pytest.param("resnet50", marks=pytest.mark.slow),
+        pytest.param("resnetv1d50", marks=pytest.mark.slow),
+    ],
+)
+def test_logits_of_the_original(name, golden, fill):
+    data = np.load(golden / "models" / f"{name}.npz")
+    meta = json.loads(str(data["meta"]))
+    made = build_classifier(meta["model"])
+    state_dict = {name: fill.fill(name, tuple(shape)) for name, shape in meta["params"]}
+    shape = tuple(meta["input"]["shape"])
+    variables = convert_state_dict(made, state_dict, (*shape[2:], shape[1]))
+    logits = jax.jit(made.apply)(variables, fill.images(shape, 0).transpose(0, 2, 3, 1))
+    assert np.abs(logits - data["logits"]).max() / np.abs(data["logits"]).max() < 1e-5
+    exported = export_state_dict(made, variables)
+    assert exported.keys() == state_dict.keys()
+    assert all(np.array_equal(exported[key], value) for key, value in state_dict.items())
+
+
+def plain_block(params, stats, x, stride, bottleneck, caffe):
+    """A block in evaluation mode, written out."""
+
+    def conv(name, y, stride=1):
+        kernel = params[name]["kernel"]
+        pad = kernel.shape[0] // 2
+        dims = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(y, kernel, (stride, stride), [(pad, pad)] * 2, dimension_numbers=dims)
+
+    def norm(name, y):
+        y = (y - stats[name]["mean"]) / jnp.sqrt(stats[name]["var"] + 1e-5)
+        return y * params[name]["scale"] + params[name]["bias"]
+
+    shortcut = norm("downsample.1", conv("downsample.0", x, stride)) if "downsample.0" in params else x
+    if bottleneck:
+        y = jax.nn.relu(norm("bn1", conv("conv1", x, stride if caffe else 1)))
+        y = jax.nn.relu(norm("bn2", conv("conv2", y, 1 if caffe else stride)))
+        y = norm("bn3", conv("conv3", y))
+    else:
+        y = jax.nn.relu(norm("bn1", conv("conv1", x, stride)))
+        y = norm("bn2", conv("conv2", y))
+    return jax.nn.relu(y + shortcut)
+
+
+@pytest.mark.parametrize("style", ["pytorch", "caffe"])
+@pytest.mark.parametrize(("kind", "expansion"), [(BasicBlock, 1), (Bottleneck, 4)])
+@pytest.mark.parametrize(("stride", "features"), [(1, 16), (2, 32)])
+def test_blocks_alone_both_directions(kind, expansion, stride, features, style):
+    block = kind(features, expansion, stride, style=style, downsample=stride != 1, zero_init_residual=False)
+    x = jax.random.normal(jax.random.key(0), (2, 8, 8, 16))
+    variables = block.init(jax.random.key(1), x)
+    stats = jax.tree.map(lambda s: 0.5 + jax.random.uniform(jax.random.key(2), s.shape), variables["batch_stats"])
+
+    def ours(params, x):
+        return jnp.sum(jnp.sin(block.apply({"params": params, "batch_stats": stats}, x)))
+
+    def theirs(params, x):
+        return jnp.sum(jnp.sin(plain_block(params, stats, x, stride, kind is Bottleneck, style == "caffe")))
+
+    ours, theirs = (jax.value_and_grad(f, argnums=(0, 1))(variables["params"], x) for f in (ours, theirs))
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert np.abs(a - b).max() <= 1e-5 * max(np.abs(b).max(), 1.0)
+
+
+def train(backbone, x, key=0, **rngs):
+    variables = backbone.init(jax.random.key(key), x)
+
+    def loss(params):
+        outputs, updated = backbone.apply(
+            {**variables, "params": params}, x, True, mutable=["batch_stats"], rngs={"dropout": jax.random.key(3)}
+        )
+        return sum(jnp.sum(jnp.square(output)) for output in outputs), updated.get("batch_stats", {})
+
+    (value, stats), grads = jax.jit(jax.value_and_grad(loss, has_aux=True))(variables["params"])
+    return variables, value, stats, grads
+
+
+X = np.random.default_rng(0).standard_normal((4, 16, 16, 3)).astype(np.float32)
+SMALL = {"depth": 18, "stem_channels": 8, "base_channels": 8, "num_stages": 2, "out_indices": (1,)}
+
+
+def test_frozen_stages_keep_their_statistics():
+    backbone = ResNet_CIFAR(**SMALL, frozen_stages=1)
+    variables, _, stats, _ = train(backbone, X)
+    before = variables["batch_stats"]
+    for name in before:
+        same = all(jnp.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (before[name], stats[name]))))
+        assert same == (name == "bn1" or name.startswith("layer1."))
+    assert backbone.is_frozen(("conv1", "kernel"))
+    assert backbone.is_frozen(("layer1.1", "bn1", "scale"))
+    assert not backbone.is_frozen(("layer2.0", "conv1", "kernel"))
+
+
+def test_norm_eval_uses_no_batch_statistics():
+    variables, _, stats, _ = train(ResNet_CIFAR(**SMALL, norm_eval=True), X)
+    assert all(map(jnp.array_equal, jax.tree.leaves(stats), jax.tree.leaves(variables["batch_stats"])))
+
+
+def test_norms_without_requires_grad_are_frozen():
+    backbone = ResNet_CIFAR(**SMALL, norm_cfg=nn.FrozenDict(type="BN", requires_grad=False))
+    assert backbone.is_frozen(("layer1.0", "bn1", "scale"))
+    assert not backbone.is_frozen(("layer1.0", "conv1", "kernel"))
+
+
+def test_activation_checkpointing_changes_nothing():
+    plain, saving = (train(ResNet_CIFAR(**SMALL, with_cp=with_cp), X) for with_cp in (False, True))
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(saving), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_drop_path_drops_whole_branches_in_training_only():
+    backbone = ResNet_CIFAR(**SMALL, drop_path_rate=0.5, zero_init_residual=False)
+    variables = backbone.init(jax.random.key(0), X)
+    (first,), _ = backbone.apply(variables, X, True, mutable=["batch_stats"], rngs={"dropout": jax.random.key(1)})
+    (second,), _ = backbone.apply(variables, X, True, mutable=["batch_stats"], rngs={"dropout": jax.random.key(2)})
+    assert not jnp.allclose(first, second)
+    assert jnp.array_equal(backbone.apply(variables, X)[0], backbone.apply(variables, X)[0])
+
+
+def test_zero_init_residual_makes_blocks_identities():
+    variables = ResNet_CIFAR(**SMALL).init(jax.random.key(0), X)
+    assert not np.any(variables["params"]["layer1.0"]["bn2"]["scale"])
+    variables = ResNet_CIFAR(**SMALL, zero_init_residual=False).init(jax.random.key(0), X)
+    assert np.all(variables["params"]["layer1.0"]["bn2"]["scale"] == 1)
+
+
+@pytest.mark.parametrize("norm_cfg", [{"type": "GN", "num_groups": 4}, {"type": "LN"}, {"type": "SyncBN"}])
+def test_other_norms(norm_cfg):
+    backbone = ResNet_CIFAR(**SMALL, norm_cfg=nn.FrozenDict(norm_cfg))
+    variables = backbone.init(jax.random.key(0), X)
+    stem = {"GN": "gn1", "LN": "ln1", "SyncBN": "bn1"}[norm_cfg["type"]]
+    assert stem in variables["params"]
+    assert np.isfinite(train(backbone, X)[1])
+
+
+def test_features_of_all_stages():
+    backbone = ResNetV1d(50, stem_channels=8, base_channels=8, out_indices=(0, 1, 2, 3))
+    images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    outputs, _ = jax.eval_shape(backbone.init_with_output, jax.random.key(0), images)
+    assert [output.shape for output in outputs] == [(1, 16, 16, 32), (1, 8, 8, 64), (1, 4, 4, 128), (1, 2, 2, 256)]
+
+
+def test_odd_maps_of_pooling_shortcuts():
+    backbone = ResNetV1d(18, stem_channels=8, base_channels=8)
+    images = jax.ShapeDtypeStruct((1, 36, 36, 3), jnp.float32)
+    (output,), _ = jax.eval_shape(backbone.init_with_output, jax.random.key(0), images)
+    assert output.shape == (1, 2, 2, 64)  # 9 -> 5 -> 3 -> 2: windows over the edge count
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ResNet(20), "depth=20; allowed: 18"),
+        (lambda: ResNet(18, style="tf"), "style='tf'; allowed: pytorch, caffe"),
+        (lambda: ResNet(18, num_stages=3), "out_indices"),
+        (lambda: ResNet_CIFAR(18, deep_stem=True), "no deep stem"),
+    ],
+)
+def test_messages(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+def test_variants_are_resnets_with_other_defaults():
+    assert (ResNetV1c(18).deep_stem, ResNetV1c(18).avg_down) == (True, False)
+    assert (ResNetV1d(18).deep_stem, ResNetV1d(18).avg_down) == (True, True)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcls.errors import UserError
+from jaxcls.models.layers import BatchNorm, GroupNorm, LayerNorm, build_norm
+
+X = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 3, 8)).astype(np.float32)
+
+
+def test_batch_norm_moves_towards_the_unbiased_variance():
+    layer = BatchNorm()
+    variables = layer.init(jax.random.key(0), X)
+    y, updated = layer.apply(variables, X, True, mutable=["batch_stats"])
+    x = X.astype(np.float64).reshape(-1, 8)
+    np.testing.assert_allclose(updated["batch_stats"]["mean"], 0.1 * x.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(updated["batch_stats"]["var"], 0.9 + 0.1 * x.var(0, ddof=1), rtol=1e-6)
+    expected = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)
+    np.testing.assert_allclose(y, expected.reshape(X.shape), atol=2e-6)
+
+
+def test_batch_norm_evaluates_with_running_statistics():
+    layer = BatchNorm(eps=1e-3)
+    variables = layer.init(jax.random.key(0), X)
+    stats = {"mean": jnp.arange(8.0), "var": jnp.arange(1.0, 9.0)}
+    y = layer.apply({**variables, "batch_stats": stats}, X)
+    np.testing.assert_allclose(y, (X - np.arange(8)) / np.sqrt(np.arange(1, 9) + 1e-3), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [BatchNorm(), LayerNorm(), GroupNorm(2)])
+def test_half_precision_keeps_float32_statistics(layer):
+    x = jnp.asarray(X * 100, jnp.bfloat16)
+    variables = layer.init(jax.random.key(0), x)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
+    y, _ = layer.apply(variables, x, True, mutable=["batch_stats"])
+    exact, _ = layer.apply(variables, x.astype(jnp.float32), True, mutable=["batch_stats"])
+    assert y.dtype == jnp.bfloat16
+    np.testing.assert_allclose(y.astype(jnp.float32), exact, atol=0.02)
+
+
+def test_layer_and_group_norm_by_definition():
+    x = X.astype(np.float64)
+    y = LayerNorm().init_with_output(jax.random.key(0), X)[0]
+    expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y, expected, atol=2e-5)
+    y = GroupNorm(4).init_with_output(jax.random.key(0), X)[0]
+    groups = x.reshape(4, 9, 4, 2)
+    expected = (groups - groups.mean((1, 3), keepdims=True)) / np.sqrt(groups.var((1, 3), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y, expected.reshape(X.shape), atol=2e-5)
+
+
+def test_messages():
+    with pytest.raises(UserError, match="norm_cfg: type 'BNN'; did you mean"):
+        build_norm({"type": "BNN"})
+    with pytest.raises(UserError, match="norm_cfg: BN has no argument 'epsilon'"):
+        build_norm({"type": "BN", "epsilon": 1e-3})
+    with pytest.raises(UserError, match="8 channels do not split into num_groups=3"):
+        GroupNorm(3).init(jax.random.key(0), X)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcls.errors import UserError
+from jaxcls.models import backbones, build_classifier
+
+CONFIG = {
+    "type": "ImageClassifier",
+    "backbone": {"type": "ResNet_CIFAR", "depth": 18, "stem_channels": 8, "base_channels": 8, "num_stages": 2, "out_indices": [0, 1]},
+    "neck": {"type": "GlobalAveragePooling"},
+    "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 16, "loss": {"type": "CrossEntropyLoss"}},
+    "train_cfg": None,
+    "pretrained": None,
+}
+X = np.random.default_rng(0).standard_normal((2, 16, 16, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def made():
+    classifier = build_classifier(CONFIG)
+    return classifier, jax.jit(classifier.init)(jax.random.key(0), X)
+
+
+def test_features_of_each_stage(made):
+    classifier, variables = made
+
+    def features(stage):
+        return classifier.apply(variables, X, stage=stage, method="extract_feat")
+
+    assert [f.shape for f in features("backbone")] == [(2, 16, 16, 8), (2, 8, 8, 16)]
+    assert [f.shape for f in features("neck")] == [(2, 8), (2, 16)]
+    assert features("pre_logits").shape == (2, 16)
+    with pytest.raises(UserError, match="stage='necks'; allowed: backbone, neck, pre_logits"):
+        features("necks")
+
+
+def test_training_and_evaluation(made):
+    classifier, variables = made
+    labels = jnp.asarray([0, 4])
+    losses, updated = classifier.apply(variables, X, labels, method="forward_train", mutable=["batch_stats"])
+    assert set(losses) == {"loss"}
+    moved = jax.tree.map(lambda a, b: not np.array_equal(a, b), variables["batch_stats"], updated["batch_stats"])
+    assert all(jax.tree.leaves(moved))
+    scores, losses = classifier.apply(variables, X, labels, method="evaluate")
+    logits = classifier.apply(variables, X)
+    np.testing.assert_allclose(scores, jax.nn.softmax(logits), rtol=1e-6)
+    assert logits.shape == (2, 5)
+
+
+def test_parameter_paths_are_the_originals_names(made):
+    params = made[1]["params"]
+    assert set(params) == {"backbone", "head"}
+    assert params["backbone"]["layer2.0"]["downsample.0"]["kernel"].shape == (1, 1, 8, 16)
+
+
+def test_every_backbone_has_golden_logits(golden):
+    """A new backbone asks for its golden file."""
+    import json
+
+    covered = {
+        json.loads(str(np.load(path)["meta"]))["model"]["backbone"]["type"] for path in golden.glob("models/*.npz")
+    }
+    variants = {"ResNetV1c"}  # ResNetV1d without the pooling shortcuts
+    assert set(backbones.__all__) - covered <= variants
