@@ -165,6 +165,7 @@ class EpochBasedRunner:
                         if mode == "train" and self.epoch >= self.max_epochs:
                             break
                         parts[mode](sources[mode])
+        self.mode = None
         self.call_hook("after_run")
 
     def save_checkpoint(self) -> None:

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 # A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps.
 _MOST_TAPS = 64
-_FEW_CHANNELS = 8
+_WIDEST_BAND = 7  # the times that `toeplitz` multiplies more than it must
 
 
 class Window(NamedTuple):
@@ -49,14 +50,21 @@ def conv2d(
     Equal to `jax.lax.conv_general_dilated` in value and in both gradients (reverse mode, first order). On a CPU half
     precision is computed in float32 and the result rounded.
     """
-    rows, columns = padding
-    window = Window(tuple(stride), (tuple(rows), tuple(columns)), tuple(dilation))
-    if jax.default_backend() != "cpu" or x.dtype != kernel.dtype or x.shape[3] != kernel.shape[2] * groups:
-        return dense(x, kernel, window, groups)  # which also names what does not fit
+    (top, bottom), (left, right) = padding
+    window = Window(tuple(stride), ((top, bottom), (left, right)), tuple(dilation))
+    if jax.default_backend() != "cpu" or not _fits(x, kernel, window, groups):
+        return dense(x, kernel, window, groups)  # which names what does not fit
     if x.dtype in (jnp.bfloat16, jnp.float16):
         wide = conv2d(x.astype(jnp.float32), kernel.astype(jnp.float32), *window, groups)
         return wide.astype(x.dtype)
     return _on_cpu(x, kernel, window, groups)
+
+
+def _fits(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> bool:
+    if x.ndim != 4 or kernel.ndim != 4 or x.dtype != kernel.dtype or groups < 1:
+        return False
+    channels = x.shape[3] == kernel.shape[2] * groups and kernel.shape[3] % groups == 0
+    return channels and min(_output_size(x.shape, kernel.shape[:2], window)) > 0
 
 
 def _on_cpu(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> jax.Array:
@@ -64,21 +72,21 @@ def _on_cpu(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> jax
     height, width, channels, outputs = kernel.shape
     if groups == 1 and _is_disjoint(x.shape, kernel.shape, window):
         return disjoint(x, kernel, window)  # 1x1: 2x, its weight gradient 1.5 to 4x; 16x16 patches: input gradient 16x
-    few_taps = height * width <= _MOST_TAPS
-    if groups > 1 and channels == 1 and few_taps:  # 10 to 100x
+    if groups > 1 and channels == 1 and height * width <= _MOST_TAPS:  # 10 to 100x
         return _convolve(jnp.repeat(x, outputs // groups, axis=3), kernel, DEPTHWISE, window, outputs)
     if groups > 1:  # 1 to 3x forward, the weight gradient 200x
         return _convolve(x, kernel, GROUPED, window, groups)
-    if channels < _FEW_CHANNELS and few_taps:  # input gradient 2 to 8x; one channel: forward 10x
-        return _convolve(x, kernel, SINGLE if channels == 1 else NARROW, window, groups)
+    if channels < 8 and outputs <= 16 and x.shape[2] <= _WIDEST_BAND * width:  # LeNet-5's step 2x
+        return toeplitz(x, kernel, window)
     return dense(x, kernel, window)
 
 
 def _convolve(x: jax.Array, kernel: jax.Array, products: Products, window: Window, groups: int) -> jax.Array:
-    # Inside shard_map a replicated kernel meets a sharded x: with the other's zero added both are sharded, and the
-    # gradient of that sum is the psum that custom_vjp would otherwise owe.
-    if getattr(jax.typeof(x), "vma", None) != getattr(jax.typeof(kernel), "vma", None):
-        x, kernel = x + jnp.zeros_like(kernel[0, 0, 0, 0]), kernel + jnp.zeros_like(x[0, 0, 0, 0])
+    # Inside shard_map a replicated kernel meets a sharded x, and custom_vjp wants each gradient sharded as its operand.
+    # With the other's zero added both are sharded, and the transpose of that sum is the psum.
+    of_x, of_kernel = jnp.zeros_like(x, shape=()), jnp.zeros_like(kernel, shape=())
+    if jax.typeof(of_x) != jax.typeof(of_kernel):
+        x, kernel = x + of_kernel, kernel + of_x
     return _products(x, kernel, products, window, groups)
 
 
@@ -111,14 +119,6 @@ def dense(x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1) -> j
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=groups,
     )
-
-
-def _dense_weight_gradient(
-    x: jax.Array, dy: jax.Array, shape: tuple[int, ...], window: Window, groups: int
-) -> jax.Array:
-    zeros = jnp.zeros(shape, x.dtype)
-    (gradient,) = jax.linear_transpose(lambda kernel: dense(x, kernel, window, groups), zeros)(dy)
-    return gradient
 
 
 def _output_size(shape: tuple[int, ...], taps: tuple[int, ...], window: Window) -> tuple[int, int]:
@@ -204,23 +204,20 @@ def _shifts_input_gradient(
 def _shifts_weight_gradient(
     x: jax.Array, dy: jax.Array, shape: tuple[int, ...], window: Window, groups: int
 ) -> jax.Array:
-    """Row by row of `dy`, a sum kept for every column: one reduction a tap reads both images for each, 10x slower."""
+    """Row by row of `dy`, a sum kept for every column: a reduction for each tap reads all of both, 8 times slower."""
     height, width, _, channels = shape
     count, rows, columns, _ = dy.shape
     (down, right), (below, beside) = window.stride, window.dilation
     x = _pad(x, window.padding)
 
     def add_row(sums: tuple[jax.Array, ...], index: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
-        image, row = index // rows, index % rows
-        seen = lax.dynamic_slice(x, (image, row * down, 0, 0), (1, (height - 1) * below + 1, x.shape[2], channels))[
-            0, ::below
-        ]
-        products = (
-            seen[:, left : left + (columns - 1) * right + 1 : right]
-            * lax.dynamic_slice(dy, (image, row, 0, 0), (1, 1, columns, channels))[0]
-            for left in range(0, width * beside, beside)
-        )
-        return tuple(total + product for total, product in zip(sums, products, strict=True)), None
+        number, row = index // rows, index % rows
+        span = (1, (height - 1) * below + 1, *x.shape[2:])
+        seen = lax.dynamic_slice(x, (number, row * down, 0, 0), span)[0, ::below]
+        cotangent = lax.dynamic_slice(dy, (number, row, 0, 0), (1, 1, columns, channels))[0]
+        lefts = range(0, width * beside, beside)
+        shifted = (seen[:, left : left + (columns - 1) * right + 1 : right] for left in lefts)
+        return tuple(total + image * cotangent for total, image in zip(sums, shifted, strict=True)), None
 
     zeros = (jnp.zeros_like(dy, shape=(height, columns, channels)),) * width
     sums, _ = lax.scan(add_row, zeros, jnp.arange(count * rows))
@@ -270,8 +267,6 @@ def _loop_weight_gradient(
     def gradient(g: jax.Array) -> jax.Array:
         images = _group(x, g, groups).transpose(3, 1, 2, 0)
         cotangents = _group(dy, g, groups).transpose(1, 2, 0, 3)
-        # Fused into the convolution, the transposes send it to XLA's scalar loop.
-        images, cotangents = lax.optimization_barrier((images, cotangents))
         # A stride that leaves a rest gives more rows than the kernel has.
         return dense(images, cotangents, swapped)[:, : shape[0], : shape[1]].transpose(1, 2, 0, 3)
 
@@ -281,18 +276,23 @@ def _loop_weight_gradient(
 GROUPED = Products(loop, _loop_input_gradient, _loop_weight_gradient)
 
 
-# Few channels: the input gradient as overlap-add.
+# Few channels, small image: whole rows times a banded matrix.
 
 
-def _overlap_add(dy: jax.Array, kernel: jax.Array, shape: tuple[int, ...], window: Window, groups: int) -> jax.Array:
-    """Every window's contribution in one matrix product, kh x kw times as wide as the flipped convolution's."""
+def toeplitz(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """The convolution as one product of whole image rows with the kernel's rows laid along the diagonals of a band.
 
-    def columns(x: jax.Array) -> jax.Array:
-        patches = jnp.concatenate(list(_taps(x, kernel.shape[:2], window)), axis=3)
-        return patches @ kernel.reshape(-1, kernel.shape[3])
-
-    return jax.linear_transpose(columns, jnp.zeros(shape, dy.dtype))(dy)[0]
-
-
-NARROW = Products(dense, _overlap_add, _dense_weight_gradient)
-SINGLE = Products(shifts, _overlap_add, _dense_weight_gradient)
+    W / kw times the multiplications of the convolution, in matrices that are wide where C and O are small. What is not
+    finite spreads over its row.
+    """
+    rows, columns = _output_size(x.shape, kernel.shape[:2], window)
+    (down, right), (below, beside) = window.stride, window.dilation
+    x = _pad(x, window.padding)
+    count, _, width, _ = x.shape
+    height, taps, _, outputs = kernel.shape
+    tops = range(0, height * below, below)
+    seen = [x[:, top : top + (rows - 1) * down + 1 : down].reshape(count, rows, -1) for top in tops]
+    tap, place, column = np.ogrid[:taps, :width, :columns]
+    diagonals = jnp.asarray(place == column * right + tap * beside, kernel.dtype)
+    band = jnp.einsum("itco,twv->iwcvo", kernel, diagonals).reshape(-1, columns * outputs)
+    return (jnp.concatenate(seen, axis=2) @ band).reshape(count, rows, columns, outputs)
