@@ -65,6 +65,7 @@ def with_saved_config(arguments: list[str]) -> list[str]:
 
 def main(_: list[str]) -> None:
     """Flags to one call, and its numbers out."""
+    assert _CKPT.value is not None
     out = results.Results(Path(_OUT.value), _OUT_ITEMS.value) if _OUT.value else None
     numbers, classes = jaxcls.evaluate_model(
         _CONFIG.value,

@@ -1,7 +1,7 @@
 """Trains a classifier.
 
-    python train.py --config=configs/resnet.py
-    python train.py --config=configs/resnet.py:cifar10 --workdir=DIR --config.optimizer.lr=0.05
+python train.py --config=configs/resnet.py
+python train.py --config=configs/resnet.py:cifar10 --workdir=DIR --config.optimizer.lr=0.05
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ def get_config(data: str = "mnist") -> ConfigDict:
             optimizer_config=dict(grad_clip=None),
             lr_config=dict(policy="step", step=[15]),
             runner=dict(type="EpochBasedRunner", max_epochs=5),
-            evaluation=dict(interval=1, metric="accuracy", metric_options=dict(topk=(1, 5)), save_best="accuracy_top-1"),
+            evaluation=dict(
+                interval=1, metric="accuracy", metric_options=dict(topk=(1, 5)), save_best="accuracy_top-1"
+            ),
             checkpoint_config=dict(interval=1, max_keep_ckpts=1),
             log_config=dict(interval=150, hooks=[dict(type="TextLoggerHook")]),
             seed=0,

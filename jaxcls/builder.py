@@ -20,7 +20,6 @@ from ml_collections import ConfigDict
 from jaxcls.errors import UserError, close_names
 
 
-
 def plain(config: Any) -> Any:
     """`config` without `ConfigDict`s: dicts, and tuples in place of lists (so that Flax modules are hashable)."""
     if isinstance(config, ConfigDict):

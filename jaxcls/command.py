@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NoReturn
 
 from absl import app, flags, logging
@@ -11,7 +11,7 @@ from absl import app, flags, logging
 from jaxcls.errors import UserError
 
 
-def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> None:
+def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -> None:
     """Parses the flags and calls `main`; a mistake becomes one message on standard error and a status of 1.
 
     Args:
@@ -19,7 +19,7 @@ def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None =
         arguments: the command line; default: the process's.
     """
 
-    def guarded(rest: Sequence[str]) -> None:
+    def guarded(rest: list[str]) -> None:
         logging.set_verbosity(logging.WARNING)  # Orbax and JAX tell much of what they do
         try:
             main(rest)
@@ -34,7 +34,7 @@ def refuse(error: Exception | str) -> NoReturn:
     sys.exit(f"error: {error}")
 
 
-def _parse(arguments: Sequence[str]) -> list[str]:
+def _parse(arguments: list[str]) -> list[str]:
     """The flags, read; ml_collections raises errors of several kinds for configs and overrides that do not fit."""
     try:
         rest = flags.FLAGS(arguments)

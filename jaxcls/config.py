@@ -71,7 +71,9 @@ def load_config(path: str | Path) -> ConfigDict:
     try:
         return ConfigDict(json.loads(path.read_text()))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; expected the config that training saved beside its checkpoints") from None
+        raise UserError(
+            f"{path} does not exist; expected the config that training saved beside its checkpoints"
+        ) from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not JSON: {error}") from error
 

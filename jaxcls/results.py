@@ -69,7 +69,8 @@ class Results:
             listed = {name: rounded(values) if name != "pred_class" else values for name, values in columns.items()}
             self.path.write_text(json.dumps({**numbers, **listed}) + "\n")
         elif self.path.suffix == ".npz":
-            np.savez(self.path, **{name: np.asarray(value) for name, value in {**numbers, **columns}.items()})
+            arrays: dict[str, Any] = {name: np.asarray(value) for name, value in {**numbers, **columns}.items()}
+            np.savez(self.path, **arrays)
         else:
             self._write_csv(numbers, columns)
 

@@ -171,7 +171,9 @@ def _grad_clip(config: Config) -> dict[str, Any] | None:
             raise UserError(f"optimizer_config: no argument {key!r}; {close_names(key, ('grad_clip',))}")
     for key in clip or ():
         if key not in ("max_norm", "norm_type"):
-            raise UserError(f"optimizer_config.grad_clip: no argument {key!r}; {close_names(key, ('max_norm', 'norm_type'))}")
+            raise UserError(
+                f"optimizer_config.grad_clip: no argument {key!r}; {close_names(key, ('max_norm', 'norm_type'))}"
+            )
     return clip
 
 
@@ -199,4 +201,3 @@ def load_variables(template: Any, folder: Path) -> dict[str, Any]:
     arrays, _ = restore_checkpoint(folder)
     given = {name: arrays.get(name, {}) for name in template}
     return fit(dict(template), given, f"checkpoint {folder}")
-

@@ -1,7 +1,7 @@
 """Checkpoints in a work directory, written by Orbax in the background, each whole or not there.
 
-    checkpoints/<number>/   state (arrays) and meta (JSON); the number is that of the epoch
-    best.json               which of them scored best so far, and how
+checkpoints/<number>/   state (arrays) and meta (JSON); the number is that of the epoch
+best.json               which of them scored best so far, and how
 """
 
 from __future__ import annotations
@@ -106,9 +106,13 @@ class Checkpoints:
         except Exception as error:  # Orbax and TensorStore raise what they like for a full disk
             number, self._saving = self._saving, None
             good = [n for n in self._complete() if n != number]
-            last = f"the last good checkpoint is {self.directory / str(good[-1])}" if good else "there is none before it"
+            last = (
+                f"the last good checkpoint is {self.directory / str(good[-1])}" if good else "there is none before it"
+            )
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UserError(f"checkpoint {number} could not be written to {self.directory}: {reason}; {last}") from error
+            raise UserError(
+                f"checkpoint {number} could not be written to {self.directory}: {reason}; {last}"
+            ) from error
 
     def _complete(self) -> list[int]:
         """The numbers on disk, whatever the manager believes."""

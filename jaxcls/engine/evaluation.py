@@ -83,5 +83,5 @@ class Evaluator:
         rows = tuple(self.parallel.local_rows(array) for array in (scores, batch["label"], batch["mask"]))
         if jax.process_count() > 1:
             rows = multihost_utils.process_allgather(rows, tiled=True)
-        scores, labels, mask = rows
-        return Predictions(scores[mask > 0], labels[mask > 0])
+        mask = rows[2] > 0
+        return Predictions(rows[0][mask], rows[1][mask])

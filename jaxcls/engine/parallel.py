@@ -99,10 +99,16 @@ class Parallel:
     def place_state(self, state: Any) -> Any:
         """A state on the devices: replicated, or with `jit` its large leaves sharded. What is placed stays."""
         leaves = jax.tree.leaves(state)
-        if all(isinstance(leaf, jax.Array) and len(leaf.sharding.device_set) == len(self.devices) for leaf in leaves):
-            if not any(isinstance(leaf.sharding, SingleDeviceSharding) for leaf in leaves[:1]):
-                return state
+        if all(map(self._is_placed, leaves)):
+            return state
         return jax.device_put(state, self.state_sharding(state))
+
+    def _is_placed(self, leaf: Any) -> bool:
+        return (
+            isinstance(leaf, jax.Array)
+            and not isinstance(leaf.sharding, SingleDeviceSharding)
+            and len(leaf.sharding.device_set) == len(self.devices)
+        )
 
     def place_key(self, key: jax.Array) -> jax.Array:
         """A PRNG key on all devices."""

@@ -181,8 +181,8 @@ class EpochBasedRunner:
         """
         self.mode = "train"
         self.call_hook("before_train_epoch")
-        for self.inner_iter in range(self.iter - self.epoch * self.iters_per_epoch, self.iters_per_epoch):
-            batch = next(batches)
+        for place in range(self.iter - self.epoch * self.iters_per_epoch, self.iters_per_epoch):
+            self.inner_iter, batch = place, next(batches)
             self._iteration_done = False
             self.call_hook("before_train_iter")
             self.state, self.outputs = self.train_step(self.state, batch, self.key)
@@ -197,7 +197,8 @@ class EpochBasedRunner:
         """One pass over the validation data: its losses, in evaluation mode."""
         self.mode = "val"
         self.call_hook("before_val_epoch")
-        for self.inner_iter, batch in enumerate(loader.iterate()):
+        for place, batch in enumerate(loader.iterate()):
+            self.inner_iter = place
             self.call_hook("before_val_iter")
             assert self.eval_step is not None
             _, self.outputs = self.eval_step(self.state.variables, batch)

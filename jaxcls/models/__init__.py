@@ -29,7 +29,7 @@ def build_classifier(config: Mapping[str, Any], where: str = "model") -> nn.Modu
     Raises:
         UserError: an unknown name or argument.
     """
-    config = plain(config)
+    config = dict(plain(config))
     parts: dict[str, Any] = {"backbone": build(config.pop("backbone", None), backbones, f"{where}.backbone")}
     if neck := config.pop("neck", None):
         parts["neck"] = build(neck, necks, f"{where}.neck")

@@ -80,8 +80,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(checkpoints, damage,
     with pytest.raises(UserError, match=r"checkpoint .*/2 cannot be read"):
         checkpoints.restore(2)
     monkeypatch.setattr("logging.Logger.propagate", True, raising=False)
-    arrays, meta = checkpoints.restore_newest()
-    assert meta["number"] == 1
+    assert checkpoints.restore_newest()[1]["number"] == 1
     damage(checkpoints.directory / "1")
     with pytest.raises(UserError, match=r"no checkpoint in .* can be read \(2, 1\)"):
         checkpoints.restore_newest()

@@ -76,7 +76,9 @@ def test_both_logs_have_the_originals_form(tmp_path, golden):
         "accuracy_top-1": 60.12346,
         "accuracy_top-5": 99.0,
     }
-    train_line = r"Epoch \[1\]\[2/5\]\tlr: 5\.000e-02, eta: 0:00:00, time: \d\.\d{3}, data_time: \d\.\d{3}, loss: 1\.0000\n"
+    train_line = (
+        r"Epoch \[1\]\[2/5\]\tlr: 5\.000e-02, eta: 0:00:00, time: \d\.\d{3}, data_time: \d\.\d{3}, loss: 1\.0000\n"
+    )
     stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - jaxcls - INFO - "
     assert re.search(stamp + train_line, text)
     assert re.search(stamp + r"Epoch\(val\) \[2\]\[3\]\taccuracy_top-1: 60\.1235, accuracy_top-5: 99\.0000\n", text)
@@ -143,7 +145,7 @@ def test_every_metric_has_a_rule():
     for name in (*METRIC_NAMES, "accuracy_top-1", "precision_thr_0.50"):
         assert infer_rule(name) == "greater"
     assert infer_rule("val_loss") == "less"
-    with pytest.raises(UserError, match="no rule for 'speed'; give evaluation.rule"):
+    with pytest.raises(UserError, match=r"no rule for 'speed'; give evaluation\.rule"):
         infer_rule("speed")
 
 

@@ -36,7 +36,10 @@ def setting():
     variables = jax.jit(classifier.init)(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
     rng = np.random.default_rng(0)
     batches = [
-        {"image": rng.standard_normal((N, 8, 8, 3)).astype(np.float32), "label": rng.integers(0, 10, N).astype(np.int32)}
+        {
+            "image": rng.standard_normal((N, 8, 8, 3)).astype(np.float32),
+            "label": rng.integers(0, 10, N).astype(np.int32),
+        }
         for _ in range(STEPS)
     ]
     return classifier, variables, batches
@@ -71,7 +74,9 @@ def test_eight_devices_give_what_one_gives(setting, reference, mode):
     scale = max(np.abs(leaf).max() for leaf in jax.tree.leaves(reference[1]))
     for own, expected in zip(jax.tree.leaves(grads), jax.tree.leaves(reference[1]), strict=True):
         assert np.abs(own - expected).max() <= 1e-5 * scale
-    for own, expected in zip(jax.tree.leaves(state.batch_stats), jax.tree.leaves(reference[2].batch_stats), strict=True):
+    for own, expected in zip(
+        jax.tree.leaves(state.batch_stats), jax.tree.leaves(reference[2].batch_stats), strict=True
+    ):
         np.testing.assert_allclose(own, expected, rtol=1e-3, atol=1e-4)
 
 

@@ -26,7 +26,7 @@ def test_losses_are_parsed_as_the_original_does():
     loss, log_vars = parse_losses(losses)
     assert loss == 6.0
     assert log_vars == {"loss_a": 2.0, "loss_b": 4.0, "top-1": 50.0, "other": 7.0, "loss": 6.0}
-    with pytest.raises(TypeError, match="'loss'.*str"):
+    with pytest.raises(TypeError, match=r"'loss'.*str"):
         parse_losses({"loss": "1.0"})
 
 
@@ -63,7 +63,15 @@ def test_steps_of_the_original(name, golden, fill):
 def small(**backbone):
     config = {
         "type": "ImageClassifier",
-        "backbone": {"type": "ResNet_CIFAR", "depth": 18, "stem_channels": 8, "base_channels": 8, "num_stages": 2, "out_indices": (1,), **backbone},
+        "backbone": {
+            "type": "ResNet_CIFAR",
+            "depth": 18,
+            "stem_channels": 8,
+            "base_channels": 8,
+            "num_stages": 2,
+            "out_indices": (1,),
+            **backbone,
+        },
         "neck": {"type": "GlobalAveragePooling"},
         "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 16},
     }
@@ -83,7 +91,9 @@ def batches(n=16, size=8):
 
 def test_nothing_is_transferred_between_log_lines():
     classifier, variables = small()
-    tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9}, variables["params"], optax.constant_schedule(0.1))
+    tx = jaxcls.build_optimizer(
+        {"type": "SGD", "lr": 0.1, "momentum": 0.9}, variables["params"], optax.constant_schedule(0.1)
+    )
     parallel = Parallel()
     step = make_train_step(classifier, tx, parallel=parallel)
     state, key = parallel.place_state(jaxcls.create_train_state(variables, tx)), parallel.place_key(jax.random.key(0))

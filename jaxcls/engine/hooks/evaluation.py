@@ -11,7 +11,22 @@ from jaxcls.engine.hooks.hook import Hook, every_n
 from jaxcls.errors import UserError
 
 # The original knows no rule for recall, f1_score, support and CP … OF1, and asks for one.
-GREATER_KEYS = ("acc", "top", "auc", "precision", "recall", "f1", "support", "mAP", "CP", "CR", "CF1", "OP", "OR", "OF1")
+GREATER_KEYS = (
+    "acc",
+    "top",
+    "auc",
+    "precision",
+    "recall",
+    "f1",
+    "support",
+    "mAP",
+    "CP",
+    "CR",
+    "CF1",
+    "OP",
+    "OR",
+    "OF1",
+)
 LESS_KEYS = ("loss",)
 
 
@@ -68,7 +83,7 @@ class EvalHook(Hook):
         return epoch >= self.start and (epoch - self.start) % self.interval == 0
 
     def _keep_best(self, runner: Any, epoch: int, results: Mapping[str, Any]) -> None:
-        name = next(iter(results)) if self.save_best == "auto" else self.save_best
+        name = next(iter(results)) if self.save_best == "auto" else str(self.save_best)
         if name not in results:
             raise UserError(f"evaluation.save_best: {name!r}; evaluated are {', '.join(results)}")
         rule, score, best = self.rule or infer_rule(name), results[name], runner.checkpoints.best

@@ -13,6 +13,7 @@ import jax
 from jaxcls.engine.hooks.hook import Hook, every_n
 from jaxcls.results import rounded
 
+
 class LoggerHook(Hook, abc.ABC):
     """A line every `interval` iterations of an epoch, at least one an epoch, and one for each evaluation.
 

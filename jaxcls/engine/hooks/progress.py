@@ -6,13 +6,14 @@ import sys
 import time
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxcls.engine.hooks.hook import Hook
 
 
 class ProgressBarHook(Hook):
-    """Iterations of the epoch done, the time left for it and images a second; nothing where stderr is not a terminal."""
+    """Iterations of the epoch done, the time left and images a second; nothing where stderr is no terminal."""
 
     def before_train_epoch(self, runner: Any) -> None:
         self.progress = Progress(
@@ -23,7 +24,7 @@ class ProgressBarHook(Hook):
             TextColumn("{task.fields[speed]:.0f} images/s"),
             transient=True,
             disable=not sys.stderr.isatty(),
-            console=_stderr_console(),
+            console=Console(stderr=True),
         )
         self.start, self.first = time.perf_counter(), runner.inner_iter
         self.task = self.progress.add_task("", total=runner.iters_per_epoch, epoch=runner.epoch + 1, speed=0.0)
@@ -37,9 +38,3 @@ class ProgressBarHook(Hook):
 
     def after_train_epoch(self, runner: Any) -> None:
         self.progress.stop()
-
-
-def _stderr_console() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)

@@ -1,4 +1,7 @@
-"""LeNet-5 (LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition); mmcls/models/backbones/lenet.py."""
+"""LeNet-5 (LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition).
+
+After mmcls/models/backbones/lenet.py.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Head(nn.Module):
     cal_acc: bool = False
     init_cfg: Any = None
 
-    def pre_logits(self, features: Features) -> Array:
+    def pre_logits(self, features: Features) -> Any:
         """What the last layer sees, (N, D), of the backbone's or neck's features: the last of a tuple."""
         return features[-1] if isinstance(features, tuple | list) else features
 

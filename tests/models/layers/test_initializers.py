@@ -90,7 +90,7 @@ def test_messages():
         params({"type": "Kaimng", "layer": "Conv2d"})
     with pytest.raises(UserError, match="Kaiming mode 'fan'"):
         params({"type": "Kaiming", "mode": "fan", "layer": "Conv2d"})
-    with pytest.raises(UserError, match="Normal: .*'sdt'"):
+    with pytest.raises(UserError, match=r"Normal: .*'sdt'"):
         params({"type": "Normal", "sdt": 1.0, "layer": "Conv2d"})
 
 
