@@ -32,14 +32,18 @@ class RandomImages(Source):
     def __init__(self, length: int, size: int = 32) -> None:
         rng = np.random.default_rng(0)
         self.images = rng.integers(0, 256, (length, size, size, 3), np.uint8)
-        self.labels = rng.integers(0, 10, length).astype(np.int32)
+        self._labels = rng.integers(0, 10, length).astype(np.int32)
         self.classes = tuple(map(str, range(10)))
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self._labels
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> dict:
-        return {"image": self.images[index], "label": int(self.labels[index])}
+        return {"image": self.images[index], "label": int(self._labels[index])}
 
 
 class EpochTimer(Hook):
@@ -84,9 +88,9 @@ def bare_epoch(step, state, batches, key):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=12, help="steps an epoch")
-    parser.add_argument("--batch_size", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=6, help="steps an epoch")
+    parser.add_argument("--batch_size", type=int, default=68)
+    parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args()
     full = complete(config(args.steps, args.batch_size, 2))
     runner, loaders = assembly.build_runner(full, Path("unused"), validate=False)

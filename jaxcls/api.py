@@ -10,7 +10,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcls.config import complete, save_config
-from jaxcls.data.pipeline import build_dataset
+from jaxcls.data.pipeline import TrainBatches, build_dataset
+from jaxcls.data.report import class_report
 from jaxcls.engine import assembly
 from jaxcls.engine.checkpoint import FOLDER, Checkpoints, locate
 from jaxcls.engine.evaluation import Predictions
@@ -55,6 +56,9 @@ def train_model(
     open_log(workdir / f"{runner.timestamp}.log")
     runner.logger.info("Environment info:\n%s", runner.meta["env_info"])
     runner.logger.info("Config:\n%s", (workdir / "config.json").read_text())
+    batches = loaders["train"].batches
+    assert isinstance(batches, TrainBatches)
+    runner.logger.info("Training data:\n%s", class_report(batches.dataset.classes, batches.dataset.labels))
     try:
         runner.run(loaders, config["workflow"])
     finally:

@@ -26,7 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "load_from": None,
     "resume_from": None,
 }
-DATA = ("batch_size", "num_workers", "train", "val", "test")
+DATA = ("batch_size", "num_workers", "worker_type", "order", "train", "val", "test")
 
 
 def _check_keys(config: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
@@ -52,7 +52,7 @@ def complete(config: ConfigDict | Mapping[str, Any]) -> dict[str, Any]:
     for key in ("batch_size", "train"):
         if key not in full["data"]:
             raise UserError(f"config.data lacks {key!r}; it has {', '.join(full['data'])}")
-    full["data"].setdefault("num_workers", 2)
+    full["data"] = {"num_workers": 2, "worker_type": "thread", "order": {"type": "Shuffled"}, **full["data"]}
     return full
 
 

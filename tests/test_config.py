@@ -16,7 +16,7 @@ SMALL = {"model": {}, "data": {"batch_size": 8, "train": {}}, "optimizer": {}, "
 def test_defaults_are_filled_in():
     full = complete(SMALL)
     assert full["workflow"] == (("train", 1),)
-    assert full["data"]["num_workers"] == 2
+    assert (full["data"]["num_workers"], full["data"]["worker_type"]) == (2, "thread")
     assert full["seed"] == 0
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import cv2
 import grain
 
+from jaxcls.data.worker_processes import WorkerProcesses
 from jaxcls.errors import UserError
 
 
@@ -19,7 +20,7 @@ class RandomAccess(Protocol):
     """Batches by number; they go on beyond `len()`, one epoch's steps, where `endless`."""
 
     @property
-    def endless(self) -> bool: ...  # noqa: D102
+    def endless(self) -> bool: ...
 
     def __len__(self) -> int: ...
 
@@ -27,26 +28,35 @@ class RandomAccess(Protocol):
 
 
 class Loader:
-    """Batches in order, made by Grain's threads and placed on the device by one more.
+    """Batches in order, made by Grain's threads or by processes, and placed on the device by one more thread.
 
-    An exception of a thread reaches the reader as it is. `close()`, or leaving the `with` block, ends all threads, also
+    An exception of a worker reaches the reader as it is. `close()`, or leaving the `with` block, ends all workers, also
     in the middle of an iteration.
 
     Args:
         batches: `TrainBatches` or `EvalBatches`.
-        num_workers: threads that make batches; 0: everything happens in the reader's thread.
+        num_workers: threads or processes that make batches; 0: everything happens in the reader's thread.
         place: what to do with a batch before it is handed out: put it on the device.
         ahead: how many placed batches wait for the reader.
+        worker_type: `thread`, or `process`, which takes seconds to start (see `WorkerProcesses`).
     """
 
     def __init__(
-        self, batches: RandomAccess, num_workers: int, place: Callable[[Any], Any] | None = None, ahead: int = 2
+        self,
+        batches: RandomAccess,
+        num_workers: int,
+        place: Callable[[Any], Any] | None = None,
+        ahead: int = 2,
+        worker_type: str = "thread",
     ) -> None:
         if num_workers < 0:
             raise UserError(f"num_workers={num_workers!r}: expected 0 or more")
+        if worker_type not in ("thread", "process"):
+            raise UserError(f"worker_type={worker_type!r}: expected thread or process")
         if num_workers:
             cv2.setNumThreads(0)  # OpenCV's own threads would compete with the workers
         self.batches, self.num_workers, self.place, self.ahead = batches, num_workers, place, ahead
+        self._processes = WorkerProcesses(batches, num_workers) if num_workers and worker_type == "process" else None
         self._open: weakref.WeakSet[Generator[Any, None, None]] = weakref.WeakSet()
 
     def __len__(self) -> int:
@@ -64,6 +74,8 @@ class Loader:
         """Ends the iterations that are under way."""
         for iterator in list(self._open):
             iterator.close()
+        if self._processes is not None:
+            self._processes.close()
 
     def __enter__(self) -> Loader:
         return self
@@ -76,11 +88,15 @@ class Loader:
             yield self.place(self.batches[step]) if self.place else self.batches[step]
 
     def _ahead(self, start: int, stop: int) -> Generator[Any, None, None]:
-        options = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=self.num_workers + self.ahead)
-        dataset = grain.MapDataset.source(_Steps(self.batches, start, stop)).to_iter_dataset(options)
-        with closing(iter(dataset)) as made:
-            host = _raising(made)
+        with closing(self._made(start, stop)) as host:
             yield from host if self.place is None else _placed(host, self.place, self.ahead)
+
+    def _made(self, start: int, stop: int) -> Generator[Any, None, None]:
+        buffered = self.num_workers + self.ahead
+        if self._processes is not None:
+            return self._processes.iterate(start, stop, buffered)
+        options = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=buffered)
+        return _raising(grain.MapDataset.source(_Steps(self.batches, start, stop)).to_iter_dataset(options))
 
 
 class _Steps:
@@ -102,11 +118,12 @@ class _Steps:
             return error
 
 
-def _raising(items: Iterator[Any]) -> Iterator[Any]:
-    for item in items:
-        if isinstance(item, Exception):
-            raise item
-        yield item
+def _raising(dataset: grain.IterDataset) -> Generator[Any, None, None]:
+    with closing(iter(dataset)) as items:
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            yield item
 
 
 def _placed(host: Iterator[Any], place: Callable[[Any], Any], ahead: int) -> Generator[Any, None, None]:

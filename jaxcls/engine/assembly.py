@@ -13,6 +13,8 @@ import numpy as np
 from flax import linen as nn
 
 from jaxcls.builder import build
+from jaxcls.data import order
+from jaxcls.data.batch_augment import build_batch_augments
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches, build_dataset
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.checkpoint import fit, locate, restore_checkpoint
@@ -45,7 +47,7 @@ class Network:
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         self.classifier: nn.Module = build_classifier(config["model"])
-        self.image_shape = dataset.sample(0, np.random.default_rng(0))["image"].shape
+        self.image_shape = dataset.readable_sample(0, np.random.default_rng(0))["image"].shape
         self._images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
         logits, self.shapes = jax.eval_shape(self.classifier.init_with_output, jax.random.key(0), self._images)
         self.num_classes: int = logits.shape[-1]
@@ -86,7 +88,7 @@ def build_evaluator(config: Config, split: str, network: Network, parallel: Para
     devices = len(parallel.devices)
     batch_size = -(-config["data"]["batch_size"] // devices) * devices
     batches = EvalBatches(dataset, batch_size, jax.process_index(), jax.process_count())
-    loader = Loader(batches, config["data"]["num_workers"], parallel.place_batch)
+    loader = _loader(batches, config["data"], parallel)
     step = make_eval_step(network.classifier, parallel=parallel, preprocess=preprocess_of(dataset))
     return Evaluator(step, loader, parallel)
 
@@ -102,8 +104,10 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[EpochBa
     dataset = build_dataset(data["train"], "data.train")
     network = Network(config, dataset)
     network.check_labels(dataset, "data.train")
-    batches = TrainBatches(dataset, data["batch_size"], config["seed"], jax.process_index(), jax.process_count())
-    loaders = {"train": Loader(batches, data["num_workers"], parallel.place_batch)}
+    processes = (jax.process_index(), jax.process_count())
+    sample_order = build(data["order"], order, "data.order")
+    batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, order=sample_order)
+    loaders = {"train": _loader(batches, data, parallel)}
 
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     max_epochs = _max_epochs(config["runner"])
@@ -116,6 +120,7 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[EpochBa
         parallel=parallel,
         grad_clip=_grad_clip(config["optimizer_config"]),
         preprocess=preprocess_of(dataset),
+        augment=_augment(config["model"], network.num_classes),
     )
     evaluator = build_evaluator(config, "val", network, parallel) if validate and "val" in data else None
     if evaluator:
@@ -136,6 +141,10 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[EpochBa
     return made, loaders
 
 
+def _loader(batches: TrainBatches | EvalBatches, data: Config, parallel: Parallel) -> Loader:
+    return Loader(batches, data["num_workers"], parallel.place_batch, worker_type=data["worker_type"])
+
+
 def _register_hooks(made: EpochBasedRunner, config: Config, evaluator: Evaluator | None) -> None:
     """The default hooks, at the original's priorities, and the config's own."""
     made.register_hook(build({"type": "CheckpointHook", **config["checkpoint_config"]}, hooks, "checkpoint_config"))
@@ -150,6 +159,16 @@ def _register_hooks(made: EpochBasedRunner, config: Config, evaluator: Evaluator
     made.register_hook(hooks.ProgressBarHook(), "VERY_LOW")
     for i, entry in enumerate(config["custom_hooks"]):
         made.register_hook_from_cfg(entry, f"custom_hooks[{i}]")
+
+
+def _augment(model: Config, num_classes: int) -> Any:
+    """What mixes images in the step, by the model's `train_cfg.augments`; None without any."""
+    train_cfg = model.get("train_cfg") or {}
+    for key in train_cfg:
+        if key != "augments":
+            raise UserError(f"model.train_cfg: no argument {key!r}; {close_names(key, ('augments',))}")
+    augments = train_cfg.get("augments")
+    return build_batch_augments(augments, num_classes, "model.train_cfg.augments") if augments else None
 
 
 def _max_epochs(config: Config) -> int:

@@ -18,6 +18,7 @@ from jaxcls.engine.train_state import TrainState
 
 Batch = dict[str, Any]
 Preprocess = Callable[[Array], Array]
+Augment = Callable[[Array, Array, Array], tuple[Array, Array]]
 
 
 def parse_losses(losses: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
@@ -55,6 +56,7 @@ def make_train_step(
     parallel: Parallel | None = None,
     grad_clip: Mapping[str, float] | None = None,
     preprocess: Preprocess = to_float,
+    augment: Augment | None = None,
 ) -> Callable[[TrainState, Batch, Array], tuple[TrainState, dict[str, Array]]]:
     """The compiled step `(state, batch, key) -> (state, log_vars)`, data-parallel over the devices.
 
@@ -64,6 +66,7 @@ def make_train_step(
         parallel: how and on which devices; default: pmap over all.
         grad_clip: `max_norm` and `norm_type`; the norm is logged as `grad_norm`.
         preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device.
+        augment: (key, images, labels) -> images and soft labels (N, K): what mixes a device's share of the batch.
 
     The step takes the state (whose buffers it reuses), a batch of `image` (N, H, W, C) and `label` (N,) or (N, K),
     N a multiple of the devices, and a PRNG key, which it folds with the step's number and the device's.
@@ -71,15 +74,18 @@ def make_train_step(
 
     def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
-        images = preprocess(batch["image"])
+        augment_key, dropout_key = jax.random.split(key)
+        images, labels = preprocess(batch["image"]), batch["label"]
+        if augment is not None:
+            images, labels = augment(augment_key, images, labels)
 
         def loss_fn(params: Any) -> tuple[Array, Any]:
             losses, updated = classifier.apply(
                 {"params": _map_frozen(classifier, jax.lax.stop_gradient, params), "batch_stats": state.batch_stats},
                 images,
-                batch["label"],
+                labels,
                 method="forward_train",
-                rngs={"dropout": key},
+                rngs={"dropout": dropout_key},
                 mutable=["batch_stats"],
             )
             loss, log_vars = parse_losses(losses)

@@ -37,7 +37,7 @@ def build_classifier(config: Mapping[str, Any], where: str = "model") -> nn.Modu
     if "loss" in head:
         head["loss"] = build_loss(head["loss"], f"{where}.head.loss")
     parts["head"] = build(head, heads, f"{where}.head")
-    for key in ("train_cfg", "pretrained"):  # None in many of the original's configs
-        if config.get(key, "") is None:
-            config.pop(key)
+    config.pop("train_cfg", None)  # the training step's, not the network's
+    if config.get("pretrained", "") is None:  # so in many of the original's configs
+        config.pop("pretrained")
     return build(config, classifier, where, **parts)

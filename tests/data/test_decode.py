@@ -3,7 +3,7 @@ import io
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from jaxcls.data.decode import decode_image
 from jaxcls.data.transforms import LoadImageFromFile
@@ -45,6 +45,47 @@ def test_grey_files():
     np.testing.assert_array_equal(decode_image(data, "x", "grayscale"), grey[..., None])
 
 
+GRADIENT = np.stack([np.arange(60)[:, None] * 4 + np.zeros(80), np.zeros((60, 1)) + np.arange(80) * 3], -1)
+GRADIENT = np.concatenate([GRADIENT, 255 - GRADIENT[..., :1]], -1).astype(np.uint8)
+GREY = np.asarray(Image.fromarray(GRADIENT).convert("L"))
+BITS16 = np.arange(4800, dtype=np.uint16).reshape(60, 80) * 13
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "error"),
+    [
+        (encode(Image.fromarray(GRADIENT).convert("CMYK"), "JPEG", quality=100), GRADIENT, 3),
+        (encode(Image.fromarray(GRADIENT).convert("CMYK"), "TIFF"), GRADIENT, 0),
+        (encode(Image.fromarray(GREY), "JPEG", quality=100), GREY, 2),
+        (encode(Image.fromarray(GREY).convert("LA"), "PNG"), GREY, 0),
+        (encode(Image.fromarray(GREY).convert("1"), "PNG"), Image.fromarray(GREY).convert("1").convert("L"), 0),
+        (encode(Image.fromarray(GRADIENT).quantize(255), "PNG", transparency=3), None, 0),
+        (encode(Image.fromarray(BITS16), "PNG"), BITS16 >> 8, 0),
+        (encode(Image.fromarray(BITS16), "TIFF"), BITS16 >> 8, 0),
+        (cv2.imencode(".png", GRADIENT[..., ::-1].astype(np.uint16) * 257)[1].tobytes(), GRADIENT, 0),
+        (encode(Image.fromarray(GRADIENT), "WEBP", lossless=True), GRADIENT, 0),
+    ],
+    ids=["CMYK JPEG", "CMYK TIFF", "grey", "grey alpha", "1 bit", "palette", "16 bit", "16 TIFF", "48 bit", "WebP"],
+)
+def test_uncommon_files_look_as_a_person_expects(data, expected, error):
+    if expected is None:
+        expected = Image.fromarray(GRADIENT).quantize(255).convert("RGB")
+    expected = np.asarray(expected).astype(int)
+    expected = expected if expected.ndim == 3 else np.stack([expected] * 3, -1)
+    decoded = decode_image(data, "x")
+    assert decoded.dtype == np.uint8
+    np.testing.assert_allclose(decoded, expected, atol=error)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation(orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    data = encode(Image.fromarray(GRADIENT), "TIFF", exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    np.testing.assert_array_equal(decode_image(data, "x"), np.asarray(expected))
+
+
 def test_exif_orientation_is_applied_unless_ignored():
     exif = Image.Exif()
     exif[274] = 6  # rotate by 90 degrees
@@ -66,6 +107,16 @@ def test_a_damaged_file_is_named(tmp_path, content):
         LoadImageFromFile()({"filename": str(path), "label": 0}, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_truncated_jpeg_is_not_filled_up_with_grey(monkeypatch, share):
+    data = encode(Image.fromarray(GRADIENT).resize((400, 300)), "JPEG", quality=95)
+    grey = np.full((300, 400, 3), 128, np.uint8)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: grey)  # what OpenCV 4 does
+    with pytest.raises(UserError, match=r"x: not a readable image, or a damaged one .*truncated"):
+        decode_image(data[: int(len(data) * share)], "x")
+    np.testing.assert_array_equal(decode_image(data + b"a trailer", "x"), grey)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.jpg: cannot read the image: No such file"):
         LoadImageFromFile()({"filename": str(tmp_path / "nowhere.jpg")}, np.random.default_rng(0))
@@ -78,3 +129,33 @@ def test_load_to_float32(tmp_path):
     assert sample["image"].dtype == np.float32
     np.testing.assert_array_equal(sample["image"], PICTURE)
     assert sample["label"] == 4
+
+
+@pytest.mark.parametrize(
+    ("min_side", "shape"),
+    [(None, (101, 160)), (101, (101, 160)), (50, (51, 80)), (30, (51, 80)), (25, (26, 40)), (1, (13, 20))],
+)
+def test_scaled_decoding(min_side, shape):
+    rows, columns = np.mgrid[:101, :160]
+    smooth = np.stack([rows * 2, columns, rows + columns], -1).astype(np.uint8)
+    data = encode(Image.fromarray(smooth), "JPEG", quality=98, subsampling=0)
+    decoded = decode_image(data, "x", min_side=min_side)
+    assert decoded.shape[:2] == shape
+    factor = round(160 / shape[1])
+    whole = decode_image(data, "x")[: 101 // factor * factor].astype(float)
+    means = whole.reshape(101 // factor, factor, shape[1], factor, 3).mean((1, 3))
+    assert np.abs(decoded[: len(means)] - means).mean() < 1
+    assert decode_image(data, "x", "grayscale", min_side).shape == (*shape, 1)
+
+
+def test_scaled_decoding_is_for_jpegs_and_keeps_the_orientation():
+    assert decode_image(encode(Image.fromarray(GRADIENT), "PNG"), "x", min_side=10).shape == (60, 80, 3)
+    exif = Image.Exif()
+    exif[274] = 6
+    data = encode(Image.fromarray(GRADIENT), "JPEG", exif=exif)
+    assert decode_image(data, "x", min_side=30).shape == (40, 30, 3)
+    assert decode_image(data, "x", "color_ignore_orientation", 30).shape == (30, 40, 3)
+    with pytest.raises(UserError, match=r"x: not a readable image"):
+        decode_image(data[:90], "x", min_side=30)
+    with pytest.raises(UserError, match="min_side=0: expected 1 or more pixels"):
+        LoadImageFromFile(min_side=0)

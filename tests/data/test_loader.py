@@ -1,16 +1,18 @@
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches
 from jaxcls.data.sources.base import Source
-from jaxcls.data.transforms import RandomCrop, RandomFlip
+from jaxcls.data.transforms import RandAugment, RandomCrop, RandomErasing, RandomFlip
 from jaxcls.errors import UserError
 
 
@@ -34,6 +36,8 @@ class Ramps(Source):
 DATASET = Dataset(Ramps(), (RandomCrop(8, padding=4), RandomFlip()))
 TRAIN = TrainBatches(DATASET, 16, seed=0)
 EVAL = EvalBatches(DATASET, 16)
+AUGMENT = RandAugment("timm_increasing", num_policies=2, magnitude_level=9, magnitude_std=0.5, total_level=10)
+AUGMENTED = TrainBatches(Dataset(Ramps(), (*DATASET.transforms, AUGMENT, RandomErasing(mode="rand"))), 16, seed=3)
 
 
 def read(batches, num_workers, start=0, stop=None, **options):
@@ -155,3 +159,51 @@ def test_no_noise_at_exit(tmp_path):
 def test_refuses_a_negative_number_of_workers():
     with pytest.raises(UserError, match="num_workers=-1: expected 0 or more"):
         Loader(TRAIN, -1)
+
+
+def test_random_augmentations_do_not_depend_on_the_threads():
+    assert_equal(read(AUGMENTED, 4), [AUGMENTED[step] for step in range(20)])
+
+
+def shared_blocks():
+    return set(Path("/dev/shm").glob("psm_*"))
+
+
+@pytest.mark.parametrize("num_workers", [2, 4])
+def test_processes_make_the_same_batches_and_leave_nothing(num_workers):
+    before, blocks = set(multiprocessing.active_children()), shared_blocks()
+    with Loader(AUGMENTED, num_workers, dict, worker_type="process") as loader:
+        assert_equal(list(islice(loader.iterate(), 20)), [AUGMENTED[step] for step in range(20)])
+        started = set(multiprocessing.active_children()) - before
+        assert_equal(list(islice(loader.iterate(7), 5)), [AUGMENTED[step] for step in range(7, 12)])  # and abandoned
+        assert_equal(list(loader.iterate(3, 5)), [AUGMENTED[3], AUGMENTED[4]])
+        assert set(multiprocessing.active_children()) - before == started
+    assert set(multiprocessing.active_children()) == before
+    assert shared_blocks() <= blocks
+
+
+class Deadly(Ramps):
+    def __getitem__(self, index):
+        if index == 40:
+            os._exit(1)
+        return super().__getitem__(index)
+
+
+def test_a_process_that_dies_is_reported():
+    batches = EvalBatches(Dataset(Deadly()), 16)
+    with Loader(batches, 1, worker_type="process") as loader, pytest.raises(UserError, match="worker process has died"):
+        list(loader.iterate())
+
+
+def test_errors_of_processes_reach_the_reader():
+    batches = EvalBatches(Dataset(Ramps(damaged=33)), 16)
+    with Loader(batches, 2, worker_type="process") as loader:
+        iterator = loader.iterate()
+        assert_equal(list(islice(iterator, 2)), [batches[0], batches[1]])
+        with pytest.raises(UserError, match=r"\Apicture 33 is damaged\Z"):
+            next(iterator)
+
+
+def test_refuses_another_worker_type():
+    with pytest.raises(UserError, match="worker_type='fibre': expected thread or process"):
+        Loader(AUGMENTED, 2, worker_type="fibre")

@@ -210,3 +210,17 @@ def test_images_of_different_shape():
 def test_batches_refuse(arguments, message):
     with pytest.raises(UserError, match=message):
         TrainBatches(Dataset(Numbers()), **arguments)
+
+
+class Several(Numbers):
+    def __getitem__(self, index):
+        return {**super().__getitem__(index), "label": np.array([1, 0, -(index % 2)], np.int32)}
+
+
+def test_several_labels_an_image():
+    batch = EvalBatches(Dataset(Several(5)), 4)[1]
+    np.testing.assert_array_equal(batch["label"], [[1, 0, 0]] * 4)
+    assert batch["label"].dtype == np.int32
+    assert batch["mask"].tolist() == [1, 0, 0, 0]
+    train = TrainBatches(Dataset(Several(5)), 4, seed=0)[0]
+    np.testing.assert_array_equal(train["label"][:, 2], -(train["image"][:, 0, 0, 0].astype(int) % 2))

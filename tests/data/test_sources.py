@@ -209,9 +209,13 @@ def test_tfds_refuses(cifar_folder, arguments, message):
 
 
 def test_tfds_not_prepared_says_how(tmp_path):
-    with pytest.raises(UserError, match=r"run: tfds build cifar100 --file_format=array_record --data_dir=") as error:
+    with pytest.raises(
+        UserError, match=r"run: tfds build svhn_cropped --file_format=array_record --data_dir="
+    ) as error:
+        TFDS("svhn_cropped", "train", data_dir=str(tmp_path))
+    assert str(tmp_path / "svhn_cropped") in str(error.value)
+    with pytest.raises(UserError, match=r"put cifar-100-binary\.tar\.gz or .* into .*downloads/manual/cifar100"):
         TFDS("cifar100", "train", data_dir=str(tmp_path))
-    assert str(tmp_path / "cifar100") in str(error.value)
 
 
 def test_tfds_unknown_name():

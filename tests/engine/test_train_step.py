@@ -114,6 +114,24 @@ def test_variables_survive_a_donated_state():
     assert np.isfinite(jax.device_get(variables)["params"]["head"]["fc"]["kernel"]).all()
 
 
+def test_mixing_happens_in_the_step():
+    classifier, variables = small()
+    tx, batch = optax.set_to_zero(), next(batches())
+    seen = []
+
+    def augment(key, images, labels):
+        seen.append((images.shape, labels.shape))
+        return images * 0, jax.nn.one_hot(jnp.zeros_like(labels), 5)
+
+    step = make_train_step(classifier, tx, parallel=ONE, augment=augment)
+    _, log_vars = step(jaxcls.create_train_state(variables, tx), batch, jax.random.key(0))
+    assert seen == [((16, 8, 8, 3), (16,))]
+    plain = make_train_step(classifier, tx, parallel=ONE)
+    blank = {"image": batch["image"] * 0, "label": batch["label"] * 0}
+    _, expected = plain(jaxcls.create_train_state(variables, tx), blank, jax.random.key(0))
+    np.testing.assert_allclose(log_vars["loss"], expected["loss"], rtol=1e-6)
+
+
 def test_frozen_parameters_stay_bit_for_bit():
     classifier, variables = small(frozen_stages=1)
     tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "weight_decay": 0.1, "momentum": 0.9}, variables["params"])

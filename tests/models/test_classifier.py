@@ -10,7 +10,14 @@ from jaxcls.models import backbones, build_classifier
 
 CONFIG = {
     "type": "ImageClassifier",
-    "backbone": {"type": "ResNet_CIFAR", "depth": 18, "stem_channels": 8, "base_channels": 8, "num_stages": 2, "out_indices": [0, 1]},
+    "backbone": {
+        "type": "ResNet_CIFAR",
+        "depth": 18,
+        "stem_channels": 8,
+        "base_channels": 8,
+        "num_stages": 2,
+        "out_indices": [0, 1],
+    },
     "neck": {"type": "GlobalAveragePooling"},
     "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 16, "loss": {"type": "CrossEntropyLoss"}},
     "train_cfg": None,

@@ -1,7 +1,29 @@
 """Where samples come from."""
 
+from jaxcls.data.sources.cifar import CIFAR10, CIFAR100
 from jaxcls.data.sources.custom import CustomDataset
+from jaxcls.data.sources.fine_grained import CUB, StanfordCars
 from jaxcls.data.sources.idx import MNIST, FashionMNIST
+from jaxcls.data.sources.imagenet import ImageNet, ImageNet21k
+from jaxcls.data.sources.multi_label import VOC, MultiLabelDataset
 from jaxcls.data.sources.tfds import TFDS
+from jaxcls.data.sources.wrappers import ClassBalancedDataset, ConcatDataset, KFoldDataset, RepeatDataset
 
-__all__ = ["MNIST", "TFDS", "CustomDataset", "FashionMNIST"]
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "CUB",
+    "MNIST",
+    "TFDS",
+    "VOC",
+    "ClassBalancedDataset",
+    "ConcatDataset",
+    "CustomDataset",
+    "FashionMNIST",
+    "ImageNet",
+    "ImageNet21k",
+    "KFoldDataset",
+    "MultiLabelDataset",
+    "RepeatDataset",
+    "StanfordCars",
+]

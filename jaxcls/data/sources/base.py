@@ -12,8 +12,8 @@ import numpy as np
 class Source(ABC):
     """A random-access sequence of samples, picklable and safe to read from several threads.
 
-    `source[i]` is a dict with `label` (int) and either `image` (uint8 (H, W, C), RGB or grey with C=1) or `filename`
-    (an absolute path, for `LoadImageFromFile`).
+    `source[i]` is a dict with `label` (int, or int32 (K,) where images have several labels) and either `image` (uint8
+    (H, W, C), RGB or grey with C=1) or `filename` (an absolute path, for `LoadImageFromFile`).
     """
 
     classes: tuple[str, ...]
@@ -21,7 +21,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def labels(self) -> np.ndarray:
-        """int32 (n,): all labels, without decoding images."""
+        """int32 (n,), or (n, K) with several labels an image: all of them, without decoding images."""
 
     @abstractmethod
     def __len__(self) -> int: ...

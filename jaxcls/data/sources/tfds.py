@@ -8,12 +8,14 @@ import functools
 import io
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from jaxcls.data.decode import decode_image
 from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.prepare import PREPARABLE, prepare
 from jaxcls.errors import UserError
 
 # Reading and decoding a CIFAR image takes far longer than all its transforms.
@@ -23,7 +25,10 @@ _KEPT_BYTES = 2**30
 class TFDS(Source):
     """A split of a TFDS dataset; images are decoded to uint8 RGB, or grey where the dataset says so.
 
-    `digits` is our own (`jaxcls.data.digits`) and is prepared on first use. Others have to be prepared as ArrayRecord.
+    `digits` is our own (`jaxcls.data.digits`) and is prepared on first use, as are `cifar10`, `cifar100`, `mnist` and
+    `fashion_mnist`, from their archives in `downloads/manual` (`jaxcls.data.sources.prepare`). Others have to be
+    prepared as ArrayRecord.
+
     Images of one size stay in memory once decoded, where all of them take up to 1 GiB.
 
     Args:
@@ -89,6 +94,9 @@ def _prepared_builder(name: str, data_dir: str | None) -> Any:
         raise UserError(f"TFDS: no dataset {name!r}; {_close(name)}") from error
     except (AssertionError, ValueError) as error:
         raise UserError(f"TFDS {name}: {error}") from error
+    if name in PREPARABLE and not _is_prepared(builder):
+        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+        quietly(lambda: prepare(builder))
     formats = {f.value for f in builder.info.available_file_formats()} if _is_prepared(builder) else set()
     if "array_record" not in formats:
         found = f"it is there as {', '.join(formats)}" if formats else "nothing is there"
@@ -114,17 +122,25 @@ def _prepare_digits(data_dir: str | None) -> Any:
 
     from jaxcls.data.digits import Digits
 
-    if not sys.stderr.isatty():
-        tfds.disable_progress_bar()
     builder = Digits(data_dir=data_dir, file_format="array_record")
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # standard output belongs to the commands' results
-            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+        quietly(lambda: builder.download_and_prepare(download_config=config))
     except OSError as error:
         # Another process may have been first: its result is ours.
         if not _is_prepared(builder):
             raise UserError(f"TFDS digits: cannot be prepared in {builder.data_path}: {error}") from error
     return Digits(data_dir=data_dir, file_format="array_record")
+
+
+def quietly(run: Callable[[], None]) -> None:
+    """Runs it without a progress bar where nobody watches; standard output belongs to the commands' results."""
+    import tensorflow_datasets as tfds
+
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    with contextlib.redirect_stdout(io.StringIO()):
+        run()
 
 
 def _is_prepared(builder: Any) -> bool:

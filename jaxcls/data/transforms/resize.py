@@ -34,6 +34,11 @@ def check_interpolation(interpolation: str, backend: str) -> None:
     check_choice(f"interpolation (backend {backend})", interpolation, _CV2 if backend == "cv2" else _PILLOW)
 
 
+def cv2_interpolation(name: str) -> int:
+    """OpenCV's flag for nearest, bilinear, bicubic, area or lanczos."""
+    return _CV2[name]
+
+
 def resize(image: np.ndarray, height: int, width: int, interpolation: str, backend: str) -> np.ndarray:
     """(H, W, C) -> (height, width, C). Only Pillow filters against aliasing when it makes an image smaller."""
     if backend == "cv2":

@@ -1,6 +1,20 @@
 """Backbones, one family a file."""
 
+from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.lenet import LeNet5
+from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.resnet import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
+from jaxcls.models.backbones.swin_transformer import SwinTransformer
+from jaxcls.models.backbones.vision_transformer import VisionTransformer
 
-__all__ = ["LeNet5", "ResNet", "ResNetV1c", "ResNetV1d", "ResNet_CIFAR"]
+__all__ = [
+    "ConvNeXt",
+    "LeNet5",
+    "MobileNetV2",
+    "ResNet",
+    "ResNetV1c",
+    "ResNetV1d",
+    "ResNet_CIFAR",
+    "SwinTransformer",
+    "VisionTransformer",
+]

@@ -2,5 +2,14 @@
 
 from jaxcls.models.heads.cls_head import ClsHead, LinearClsHead
 from jaxcls.models.heads.multi_label_head import MultiLabelClsHead, MultiLabelLinearClsHead
+from jaxcls.models.heads.stacked_head import StackedLinearClsHead
+from jaxcls.models.heads.vision_transformer_head import VisionTransformerClsHead
 
-__all__ = ["ClsHead", "LinearClsHead", "MultiLabelClsHead", "MultiLabelLinearClsHead"]
+__all__ = [
+    "ClsHead",
+    "LinearClsHead",
+    "MultiLabelClsHead",
+    "MultiLabelLinearClsHead",
+    "StackedLinearClsHead",
+    "VisionTransformerClsHead",
+]

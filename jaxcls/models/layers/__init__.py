@@ -1,26 +1,43 @@
 """Blocks that the architectures share."""
 
 from jaxcls.models.layers.activation import build_activation
+from jaxcls.models.layers.attention import MultiheadAttention, attention
 from jaxcls.models.layers.conv import Conv, Linear, build_conv, pair
 from jaxcls.models.layers.conv_module import ConvModule
 from jaxcls.models.layers.drop_path import DropPath
+from jaxcls.models.layers.ffn import FFN, FixedInitLinear
 from jaxcls.models.layers.norm import BatchNorm, GroupNorm, LayerNorm, build_norm, norm_name
+from jaxcls.models.layers.override import for_each, override
+from jaxcls.models.layers.patch_embed import PatchEmbed, PatchMerging
 from jaxcls.models.layers.pooling import avg_pool, global_avg_pool, max_pool
+from jaxcls.models.layers.position import resize_pos_embed, resize_relative_position_bias_table
+from jaxcls.models.layers.window_attention import ShiftWindowMSA
 
 __all__ = [
+    "FFN",
     "BatchNorm",
     "Conv",
     "ConvModule",
     "DropPath",
+    "FixedInitLinear",
     "GroupNorm",
     "LayerNorm",
     "Linear",
+    "MultiheadAttention",
+    "PatchEmbed",
+    "PatchMerging",
+    "ShiftWindowMSA",
+    "attention",
     "avg_pool",
     "build_activation",
     "build_conv",
     "build_norm",
+    "for_each",
     "global_avg_pool",
     "max_pool",
     "norm_name",
+    "override",
     "pair",
+    "resize_pos_embed",
+    "resize_relative_position_bias_table",
 ]

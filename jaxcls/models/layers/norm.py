@@ -111,10 +111,12 @@ class GroupNorm(nn.Module):
 # config name -> (the name's stem in a checkpoint, layer, arguments)
 _KINDS: dict[str, tuple[str, Callable[..., nn.Module], dict[str, Any]]] = {
     "BN": ("bn", BatchNorm, {}),
+    "BN1d": ("bn", BatchNorm, {}),
     "BN2d": ("bn", BatchNorm, {}),
     "SyncBN": ("bn", BatchNorm, {"sync": True}),
     "GN": ("gn", GroupNorm, {}),
     "LN": ("ln", LayerNorm, {}),
+    "LN2d": ("ln", LayerNorm, {}),  # channels are last here, so that it is the same
 }
 
 

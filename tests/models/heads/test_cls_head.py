@@ -31,7 +31,9 @@ def test_masked_images_do_not_count():
     mask = jnp.asarray([1.0, 1.0, 0.0, 1.0])
     keep = jnp.asarray([0, 1, 3])
     masked = ClsHead().apply({}, LOGITS, LABELS, mask, method="losses")["loss"]
-    np.testing.assert_allclose(masked, ClsHead().apply({}, LOGITS[keep], LABELS[keep], method="losses")["loss"], rtol=1e-6)
+    np.testing.assert_allclose(
+        masked, ClsHead().apply({}, LOGITS[keep], LABELS[keep], method="losses")["loss"], rtol=1e-6
+    )
 
 
 def test_linear_head_takes_the_last_feature():

@@ -36,7 +36,9 @@ def test_is_linear_layers_with_activations_between_them_both_directions():
 
 def test_names_of_the_original():
     head = {"type": "StackedLinearClsHead", **HEAD, "in_channels": 84, "norm_cfg": {"type": "LN"}}
-    made = build_classifier({"type": "ImageClassifier", "backbone": {"type": "LeNet5", "num_classes": 84}, "head": head})
+    made = build_classifier(
+        {"type": "ImageClassifier", "backbone": {"type": "LeNet5", "num_classes": 84}, "head": head}
+    )
     state_dict = export_state_dict(made, made.init(jax.random.key(0), jnp.zeros((1, 32, 32, 1))))
     names = {f"{layer}.{leaf}" for layer in ("fc", "norm") for leaf in ("weight", "bias")}
     expected = {f"head.layers.{i}.{name}" for i in range(2) for name in names}

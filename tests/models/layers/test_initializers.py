@@ -13,6 +13,7 @@ from jaxcls.convert import export_state_dict
 from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
 from jaxcls.models.layers import BatchNorm, Conv, Linear
+from jaxcls.models.layers.initializers import trunc_normal
 
 
 class Inner(nn.Module):
@@ -67,6 +68,11 @@ def test_kinds(entry, std):
     made = params({**entry, "layer": "Conv2d", "bias": 0.5})
     assert np.std(made["conv"]["kernel"]) == pytest.approx(std, rel=0.02)
     assert np.all(made["conv"]["bias"] == 0.5)
+
+
+def test_truncated_normals_never_fall_on_a_far_bound():
+    draws = trunc_normal(std=0.02)(jax.random.key(0), (4096, 4096))
+    assert np.abs(draws).max() < 0.02 * 5.5
 
 
 def test_the_nearest_and_the_last_entry_win():

@@ -1,0 +1,84 @@
+"""A source, the transforms of its samples, and what happens to damaged images."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+from collections.abc import Callable
+
+import numpy as np
+
+from jaxcls.data.decode import DamagedImageError
+from jaxcls.data.sources.base import Source
+from jaxcls.data.transforms import Normalize
+from jaxcls.data.transforms.base import Sample, check_choice
+from jaxcls.errors import UserError
+
+Transform = Callable[[Sample, np.random.Generator], Sample]
+_log = logging.getLogger("jaxcls")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A source, the transforms that run on the host, and the normalisation that runs on the device.
+
+    Args:
+        source: where the samples come from.
+        transforms: of the host.
+        normalize: of the device.
+        on_error: what training does about an image that is missing or damaged: `raise`, or `skip`: it is reported
+            once, and the next image takes its place. Evaluation always raises: its numbers would change.
+        max_errors: with `skip`, how many images may be so, in each worker process by itself.
+    """
+
+    source: Source
+    transforms: tuple[Transform, ...] = ()
+    normalize: Normalize | None = None
+    on_error: str = "raise"
+    max_errors: int = 100
+    damaged: dict[int, str] = dataclasses.field(default_factory=dict, init=False, compare=False)  # index -> message
+
+    def __post_init__(self) -> None:
+        check_choice("on_error", self.on_error, ("raise", "skip"))
+        if self.max_errors < 0:
+            raise UserError(f"max_errors={self.max_errors!r}: expected 0 or more")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names."""
+        return self.source.classes
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int32 (n,), or (n, K) with several labels an image."""
+        return self.source.labels
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def sample(self, index: int, rng: np.random.Generator) -> Sample:
+        """The source's sample with the host's transforms applied."""
+        sample = self.source[index]
+        for transform in self.transforms:
+            sample = transform(sample, rng)
+        return sample
+
+    def readable_sample(self, index: int, rng: np.random.Generator) -> Sample:
+        """As `sample`, or with `skip` the first one from `index` on that is not damaged."""
+        if self.on_error == "raise":
+            return self.sample(index, rng)
+        for other in itertools.count(index):
+            try:
+                return self.sample(other % len(self), rng)
+            except DamagedImageError as error:
+                self._note(other % len(self), error)
+        raise AssertionError("not reached")
+
+    def _note(self, index: int, error: DamagedImageError) -> None:
+        if index in self.damaged:
+            return
+        self.damaged[index] = str(error)
+        if len(self.damaged) > min(self.max_errors, len(self) - 1):
+            raise UserError(f"{len(self.damaged)} damaged images, max_errors={self.max_errors}; the last: {error}")
+        _log.warning("%s; the next image takes its place (%d so far)", error, len(self.damaged))

@@ -1,0 +1,89 @@
+"""What the sources of image files have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxcls.data.sources.base import Source
+from jaxcls.errors import UserError
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif")
+
+
+class FileSource(Source):
+    """Image files in a folder.
+
+    The names lie in one block of bytes: millions of them take little memory, and little time to send to a process.
+
+    Args:
+        folder: where the names begin.
+        names: the files' paths relative to it, n of them.
+        labels: (n,) or (n, K).
+        classes: K names.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], labels: Any, classes: Sequence[str]) -> None:
+        encoded = [os.fsencode(name) for name in names]
+        self.classes = tuple(classes)
+        self._folder, self._names = str(folder), b"".join(encoded)
+        self._ends = np.cumsum([0, *map(len, encoded)])
+        self._labels = np.asarray(labels, np.int32)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int32 (n,), or (n, K) with several labels an image."""
+        return self._labels
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        label = self._labels[index]
+        return {"filename": self.path(index), "label": label if label.ndim else int(label)}
+
+    def path(self, index: int) -> str:
+        """The file's absolute path."""
+        index = range(len(self))[index]
+        name = os.fsdecode(self._names[self._ends[index] : self._ends[index + 1]])
+        return os.path.join(self._folder, name)
+
+
+def image_folder(data_prefix: str) -> Path:
+    """The folder's absolute path.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(data_prefix).absolute()
+    if not folder.is_dir():
+        raise UserError(f"data_prefix={data_prefix!r}: no such folder")
+    return folder
+
+
+def class_names(classes: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """The names given, or read from a text file with one a line."""
+    if isinstance(classes, str):
+        classes = read_lines(classes)
+    return None if classes is None else tuple(classes)
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """A text file's lines, stripped, without the empty ones at its end.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        return [line.strip() for line in Path(path).read_text(encoding="utf-8").rstrip().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+
+
+def some(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are."""
+    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

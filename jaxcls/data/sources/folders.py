@@ -1,0 +1,68 @@
+"""One folder a class, and annotation files with one label an image."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxcls.data.sources.files import read_lines, some
+from jaxcls.errors import UserError
+
+
+class Found(NamedTuple):
+    """Image files, n of them, and their classes."""
+
+    names: list[str]
+    labels: list[int]
+    classes: tuple[str, ...]
+
+
+def read_folders(root: Path, classes: tuple[str, ...] | None, extensions: tuple[str, ...]) -> Found:
+    """The images in and below each folder of `root`, hidden ones left out; the folders in alphabetical order.
+
+    Raises:
+        UserError: no folder, one without images, or not as many as `classes`.
+    """
+    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if not folders:
+        raise UserError(f"{root}: no class folders in it; expected one a class, or give ann_file")
+    if classes is not None and len(classes) != len(folders):
+        raise UserError(f"{root}: {len(folders)} class folders ({some(folders)}), but {len(classes)} classes are given")
+    images = {folder: _images(root / folder, extensions) for folder in folders}
+    if empty := [folder for folder in folders if not images[folder]]:
+        raise UserError(f"{root}: no image in class folder {some(empty)}; expected files {', '.join(extensions)}")
+    names = [os.path.join(folder, name) for folder in folders for name in images[folder]]
+    labels = [label for label, folder in enumerate(folders) for _ in images[folder]]
+    return Found(names, labels, classes or tuple(folders))
+
+
+def _images(folder: Path, extensions: tuple[str, ...]) -> list[str]:
+    return sorted(
+        os.path.relpath(os.path.join(parent, name), folder)
+        for parent, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.lower().endswith(extensions) and not name.startswith(".")
+    )
+
+
+def read_annotations(ann_file: str, classes: tuple[str, ...] | None) -> Found:
+    """The lines `path label`.
+
+    Raises:
+        UserError: a line that does not parse, or a label beyond the classes; with the line's number.
+    """
+    names, labels = [], []
+    for number, line in enumerate(read_lines(ann_file), 1):
+        name, _, label = line.rpartition(" ")
+        if not name.strip() or not label.isdecimal():
+            raise UserError(f"{ann_file}:{number}: {line!r}: expected 'path label', the label a whole number")
+        if classes is not None and int(label) >= len(classes):
+            raise UserError(
+                f"{ann_file}:{number}: label {label}, but there are {len(classes)} classes: 0..{len(classes) - 1}"
+            )
+        names.append(name.strip())
+        labels.append(int(label))
+    if not names:
+        raise UserError(f"{ann_file}: no annotations in it; expected lines 'path label'")
+    return Found(names, labels, classes or tuple(map(str, range(max(labels) + 1))))

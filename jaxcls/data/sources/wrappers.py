@@ -1,0 +1,127 @@
+"""Sources made of other sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxcls.builder import build
+from jaxcls.data.sources.base import Source
+from jaxcls.errors import UserError
+
+Node = Source | Mapping[str, Any]
+
+
+def _source(node: Node, where: str) -> Source:
+    from jaxcls.data import sources  # this module is part of that package
+
+    return node if isinstance(node, Source) else build(node, sources, where)
+
+
+class IndexedSource(Source):
+    """The samples `indices` of another source."""
+
+    def __init__(self, source: Source, indices: Any) -> None:
+        self.source, self.classes = source, source.classes
+        self.indices = np.asarray(indices, np.int64)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int32 (n,) or (n, K)."""
+        return self.source.labels[self.indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.source[int(self.indices[index])]
+
+
+class RepeatDataset(IndexedSource):
+    """`dataset`, `times` over."""
+
+    def __init__(self, dataset: Node, times: int) -> None:
+        if times < 1:
+            raise UserError(f"times={times!r}: expected 1 or more")
+        source = _source(dataset, "dataset")
+        super().__init__(source, np.tile(np.arange(len(source)), times))
+
+
+class ClassBalancedDataset(IndexedSource):
+    """`dataset` with the images of rare classes repeated (Gupta et al., https://arxiv.org/abs/1908.03195).
+
+    With f the share of the images that have a class, an image is there ceil(max(1, sqrt(oversample_thr / f))) times,
+    f being its rarest class's.
+
+    Args:
+        dataset: a source or its config.
+        oversample_thr: classes in fewer than this share of the images are repeated, 0..1.
+    """
+
+    def __init__(self, dataset: Node, oversample_thr: float) -> None:
+        if not 0 <= oversample_thr <= 1:
+            raise UserError(f"oversample_thr={oversample_thr!r}: expected a share of the images, 0..1")
+        source = _source(dataset, "dataset")
+        labels = source.labels
+        has = labels == 1 if labels.ndim == 2 else labels[:, None] == np.arange(len(source.classes))
+        factors = np.sqrt(oversample_thr / np.maximum(has.mean(0), 1 / len(source)))
+        times = np.ceil(np.maximum((has * factors).max(1), 1)).astype(int)
+        super().__init__(source, np.repeat(np.arange(len(source)), times))
+
+
+class KFoldDataset(IndexedSource):
+    """One part of a k-fold cross-validation.
+
+    Args:
+        dataset: a source or its config.
+        fold: which of the folds is to validate, 0..num_splits - 1.
+        num_splits: how many folds, of almost equal size.
+        test_mode: the fold itself, instead of all others.
+        seed: the dataset is shuffled before it is split; None: it is not.
+    """
+
+    def __init__(
+        self, dataset: Node, fold: int = 0, num_splits: int = 5, test_mode: bool = False, seed: int | None = None
+    ) -> None:
+        if not 0 <= fold < num_splits:
+            raise UserError(f"fold={fold!r}, num_splits={num_splits!r}: expected a fold in 0..num_splits - 1")
+        source = _source(dataset, "dataset")
+        indices = list(range(len(source)))
+        if seed is not None:
+            np.random.default_rng(seed).shuffle(indices)
+        start, stop = (len(source) * edge // num_splits for edge in (fold, fold + 1))
+        super().__init__(source, indices[start:stop] if test_mode else indices[:start] + indices[stop:])
+
+
+class ConcatDataset(Source):
+    """Several sources of the same classes, one after the other.
+
+    Args:
+        datasets: sources or their configs.
+        separate_eval: whether an evaluation reports each of them by itself.
+    """
+
+    def __init__(self, datasets: Sequence[Node], separate_eval: bool = True) -> None:
+        if not datasets:
+            raise UserError("datasets: expected at least one")
+        self.datasets = [_source(node, f"datasets[{i}]") for i, node in enumerate(datasets)]
+        self.classes, self.separate_eval = self.datasets[0].classes, separate_eval
+        for i, source in enumerate(self.datasets):
+            if source.classes != self.classes:
+                raise UserError(f"datasets[{i}] has other classes than datasets[0]: {source.classes}, {self.classes}")
+        self.ends = np.cumsum([len(source) for source in self.datasets])
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int32 (n,) or (n, K)."""
+        return np.concatenate([source.labels for source in self.datasets])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        index = range(len(self))[index]
+        which = int(np.searchsorted(self.ends, index, side="right"))
+        return self.datasets[which][index - int(self.ends[which - 1]) if which else index]

@@ -1,0 +1,104 @@
+"""Batches made by processes of their own, for transforms that Python's lock would keep in line."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import cv2
+import numpy as np
+
+from jaxcls.errors import UserError
+
+Shared = tuple[str, tuple[int, ...], str]  # a block's name, the array's shape and dtype
+
+_batches: Any = None  # of a worker process
+
+
+class WorkerProcesses:
+    """Processes that start with the first batch and stay until `close()`.
+
+    They are spawned, as JAX's threads forbid a fork: a script has to guard its start by `if __name__ == "__main__"`.
+
+    Args:
+        batches: a sequence of dicts of arrays, picklable.
+        num_workers: processes.
+    """
+
+    def __init__(self, batches: Any, num_workers: int) -> None:
+        self._batches, self._num_workers = batches, num_workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def iterate(self, start: int, stop: int, ahead: int) -> Generator[Any, None, None]:
+        """The batches from `start` on, before `stop`, in order; up to `ahead` of them wait."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._num_workers, multiprocessing.get_context("spawn"), _start, (self._batches,)
+            )
+        pending: deque[Future[dict[str, Shared]]] = deque()
+        try:
+            for step in range(start, min(start + ahead, stop)):
+                pending.append(self._pool.submit(_make, step))
+            for step in range(start, stop):
+                shared = _result(pending.popleft())
+                if step + ahead < stop:
+                    pending.append(self._pool.submit(_make, step + ahead))
+                yield _take(shared)
+        finally:
+            for future in pending:
+                if not future.cancel():
+                    future.add_done_callback(_discard)
+
+    def close(self) -> None:
+        """Ends the processes, after the batches that they are making."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def _start(batches: Any) -> None:
+    global _batches
+    _batches = batches
+    cv2.setNumThreads(0)  # OpenCV's own threads would compete with the workers
+
+
+def _make(step: int) -> dict[str, Shared]:
+    return {key: _share(array) for key, array in _batches[step].items()}
+
+
+def _share(array: np.ndarray) -> Shared:
+    block = SharedMemory(create=True, size=max(array.nbytes, 1))
+    np.ndarray(array.shape, array.dtype, block.buf)[...] = array
+    block.close()
+    return block.name, array.shape, array.dtype.str
+
+
+def _result(future: Future[dict[str, Shared]]) -> dict[str, Shared]:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a data worker process has died: memory ran out, or the script that started it is not guarded by "
+            "if __name__ == '__main__'"
+        ) from error
+
+
+def _take(shared: dict[str, Shared]) -> dict[str, np.ndarray]:
+    """The arrays, copied, since a device may read them long after the blocks are gone."""
+    taken = {}
+    for key, (name, shape, dtype) in shared.items():
+        block = SharedMemory(name)
+        taken[key] = np.ndarray(shape, dtype, block.buf).copy()
+        block.close()
+        block.unlink()
+    return taken
+
+
+def _discard(future: Future[dict[str, Shared]]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        _take(future.result())

@@ -1,0 +1,168 @@
+"""ConvNeXt (Liu et al. 2022, arXiv:2201.03545); mmcls/models/backbones/convnext.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError, close_names
+from jaxcls.models.backbones.base import Backbone
+from jaxcls.models.layers import Conv, DropPath, LayerNorm, Linear, build_activation, build_norm, global_avg_pool
+from jaxcls.models.layers.initializers import constant
+
+Config = Mapping[str, Any]
+
+_LN2D: Config = nn.FrozenDict({"type": "LN2d", "eps": 1e-6})
+_GELU: Config = nn.FrozenDict({"type": "GELU"})
+
+# depths and channels of the stages; section 3 of the paper
+ARCHITECTURES: dict[str, Config] = {
+    "tiny": {"depths": (3, 3, 9, 3), "channels": (96, 192, 384, 768)},
+    "small": {"depths": (3, 3, 27, 3), "channels": (96, 192, 384, 768)},
+    "base": {"depths": (3, 3, 27, 3), "channels": (128, 256, 512, 1024)},
+    "large": {"depths": (3, 3, 27, 3), "channels": (192, 384, 768, 1536)},
+    "xlarge": {"depths": (3, 3, 27, 3), "channels": (256, 512, 1024, 2048)},
+}
+
+
+class ConvNeXtBlock(nn.Module):
+    """A 7x7 convolution of each channel, a norm and two pointwise layers, four times as wide between them.
+
+    (N, H, W, C) -> same, added to the input. The pointwise layers are `Linear` or, equal but for the layout of their
+    kernels, 1x1 convolutions; what they give is scaled by a learnt factor a channel (none where its start is 0).
+    """
+
+    norm_cfg: Config = _LN2D
+    act_cfg: Config = _GELU
+    linear_pw_conv: bool = True
+    drop_path_rate: float = 0.0
+    layer_scale_init_value: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """`train`: with stochastic depth."""
+        channels = x.shape[-1]
+        y = Conv(channels, 7, padding=3, groups=channels, name="depthwise_conv")(x)
+        y = build_norm(self.norm_cfg, "norm")(y, train)
+        y = self._pointwise(4 * channels, "pointwise_conv1")(y)
+        y = self._pointwise(channels, "pointwise_conv2")(build_activation(self.act_cfg)(y))
+        if self.layer_scale_init_value > 0:
+            gamma = self.param("gamma", constant(self.layer_scale_init_value), (channels,), jnp.float32)
+            y = y * gamma.astype(y.dtype)
+        return x + DropPath(self.drop_path_rate)(y, train)
+
+    def _pointwise(self, features: int, name: str) -> nn.Module:
+        return Linear(features, name=name) if self.linear_pw_conv else Conv(features, 1, name=name)
+
+
+class ConvNeXt(Backbone):
+    """Images (N, H, W, C) -> a tuple of the stages' outputs, each through a norm of its own.
+
+    These are (N, C'), or (N, H', W', C') where `gap_before_final_norm` is false; the first stage's H' is
+    H / stem_patch_size, the others' half of that before.
+
+    Attributes:
+        arch: tiny, small, base, large or xlarge, or a dict of `depths` and `channels`, one of each a stage.
+        stem_patch_size: window and stride of the first convolution.
+        norm_cfg: of all norms but those between the stages, which are layer norms with eps 1e-5.
+        linear_pw_conv: whether pointwise layers are linear ones or 1x1 convolutions.
+        drop_path_rate: probability of dropping the last block's branch; it grows linearly from 0 at the first.
+        layer_scale_init_value: where the factors on the blocks' branches start; 0: no factors.
+        out_indices: the stages to return, from 0, or from the end where negative; one or several.
+        frozen_stages: so many stages, with the layers before them, are as in evaluation and not trained.
+        gap_before_final_norm: average over the positions before the last norm.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
+
+    Raises:
+        UserError: an architecture or stage that is not there.
+    """
+
+    arch: str | Config = "tiny"
+    in_channels: int = 3  # the original's configs give it; the layers take what comes
+    stem_patch_size: int = 4
+    norm_cfg: Config = _LN2D
+    act_cfg: Config = _GELU
+    linear_pw_conv: bool = True
+    drop_path_rate: float = 0.0
+    layer_scale_init_value: float = 1e-6
+    out_indices: int | tuple[int, ...] = -1
+    frozen_stages: int = 0
+    gap_before_final_norm: bool = True
+    with_cp: bool = False
+    init_cfg: Any = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.arch, str):
+            if self.arch not in ARCHITECTURES:
+                raise UserError(f"arch={self.arch!r}; {close_names(self.arch, ARCHITECTURES)}, or a dict")
+        elif set(self.arch) != {"depths", "channels"} or len(self.arch["depths"]) != len(self.arch["channels"]):
+            raise UserError(f"arch={self.arch}; expected a dict of 'depths' and 'channels', one of each a stage")
+        stages = len(self.depths)
+        if not all(-stages <= index < stages for index in self._indices()):
+            raise UserError(f"out_indices={self.out_indices}; allowed: {-stages} to {stages - 1}")
+        if self.frozen_stages > stages:
+            raise UserError(f"frozen_stages={self.frozen_stages}; allowed: up to {stages}")
+        super().__post_init__()
+
+    def _indices(self) -> tuple[int, ...]:
+        return (self.out_indices,) if isinstance(self.out_indices, int) else tuple(self.out_indices)
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Blocks of each stage."""
+        return (ARCHITECTURES[self.arch] if isinstance(self.arch, str) else self.arch)["depths"]
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each stage."""
+        return (ARCHITECTURES[self.arch] if isinstance(self.arch, str) else self.arch)["channels"]
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
+        """`train`: with stochastic depth, but for what is frozen."""
+        returned = {index % len(self.depths) for index in self._indices()}
+        rates = np.split(np.linspace(0.0, self.drop_path_rate, sum(self.depths)), np.cumsum(self.depths)[:-1])
+        outputs = []
+        for index, features in enumerate(self.channels):
+            stage_train = train and index >= self.frozen_stages
+            x = self.downsample(x, index, features, stage_train)
+            x = self.stage(x, index, rates[index].tolist(), stage_train)
+            if index in returned:
+                y = global_avg_pool(x) if self.gap_before_final_norm else x
+                outputs.append(build_norm(self.norm_cfg, f"norm{index}")(y, train))
+        return tuple(outputs)
+
+    def downsample(self, x: Array, index: int, features: int, train: bool) -> Array:
+        """What stands before a stage: the stem, or a norm and a 2x2 convolution of stride 2."""
+        first, second = (f"downsample_layers.{index}.{i}" for i in range(2))
+        if index == 0:
+            x = Conv(features, self.stem_patch_size, self.stem_patch_size, name=first)(x)
+            return build_norm(self.norm_cfg, second)(x, train)
+        return Conv(features, 2, 2, name=second)(LayerNorm(name=first)(x))
+
+    def stage(self, x: Array, index: int, drop_path_rates: list[float], train: bool) -> Array:
+        """A stage's blocks: (N, H, W, C) -> same."""
+        block = nn.remat(ConvNeXtBlock, static_argnums=(2,)) if train and self.with_cp else ConvNeXtBlock
+        for i, rate in enumerate(drop_path_rates):
+            x = block(
+                self.norm_cfg,
+                self.act_cfg,
+                self.linear_pw_conv,
+                rate,
+                self.layer_scale_init_value,
+                name=f"stages.{index}.{i}",
+            )(x, train)
+        return x
+
+    def is_frozen(self, path: tuple[str, ...]) -> bool:
+        """Of the first `frozen_stages` stages; `norm_cfg`'s norms too where it has `requires_grad=False`."""
+        is_norm = path[-2].startswith("norm") or path[-2] == "downsample_layers.0.1"
+        if is_norm and not self.norm_cfg.get("requires_grad", True):
+            return True
+        kind, *place = path[0].split(".")
+        return kind in ("downsample_layers", "stages") and int(place[0]) < self.frozen_stages

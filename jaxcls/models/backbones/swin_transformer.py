@@ -1,0 +1,264 @@
+"""Swin Transformer (Liu et al. 2021, arXiv:2103.14030); mmcls/models/backbones/swin_transformer.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError, close_names
+from jaxcls.models.backbones.base import Backbone
+from jaxcls.models.layers import (
+    FFN,
+    DropPath,
+    PatchEmbed,
+    PatchMerging,
+    ShiftWindowMSA,
+    build_norm,
+    for_each,
+    override,
+    pair,
+    resize_pos_embed,
+)
+from jaxcls.models.layers.initializers import trunc_normal
+
+Config = Mapping[str, Any]
+
+_LN = {"type": "LN"}
+_KEYS = ("embed_dims", "depths", "num_heads")
+
+# names -> values of _KEYS; section 3.3 of the paper
+_ARCHITECTURES: dict[tuple[str, str], tuple[int, tuple[int, ...], tuple[int, ...]]] = {
+    ("t", "tiny"): (96, (2, 2, 6, 2), (3, 6, 12, 24)),
+    ("s", "small"): (96, (2, 2, 18, 2), (3, 6, 12, 24)),
+    ("b", "base"): (128, (2, 2, 18, 2), (4, 8, 16, 32)),
+    ("l", "large"): (192, (2, 2, 18, 2), (6, 12, 24, 48)),
+}
+_BY_NAME = {name: dict(zip(_KEYS, values, strict=True)) for names, values in _ARCHITECTURES.items() for name in names}
+
+
+class SwinBlock(nn.Module):
+    """Window attention and feed-forward, each after a norm and beside a shortcut: (N, H, W, C) -> same.
+
+    Attributes:
+        num_heads: of the attention, a divisor of C.
+        window_size: pixels down and across.
+        shift: windows start half a window from the corner.
+        ffn_ratio: width within the feed-forward part over C.
+        drop_path: probability of dropping a part for a sample.
+        pad_small_map: see `ShiftWindowMSA`.
+        attn_cfgs: arguments of `ShiftWindowMSA` that differ.
+        ffn_cfgs: arguments of `FFN` that differ.
+    """
+
+    num_heads: int
+    window_size: int = 7
+    shift: bool = False
+    ffn_ratio: float = 4.0
+    drop_path: float = 0.0
+    pad_small_map: bool = False
+    attn_cfgs: Config = nn.FrozenDict()
+    ffn_cfgs: Config = nn.FrozenDict()
+    norm_cfg: Config = nn.FrozenDict(_LN)
+    init_cfg: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """`train`: with dropout and stochastic depth."""
+        attn = override(
+            ShiftWindowMSA,
+            self.attn_cfgs,
+            "attn_cfgs",
+            num_heads=self.num_heads,
+            window_size=self.window_size,
+            shift_size=self.window_size // 2 if self.shift else 0,
+            pad_small_map=self.pad_small_map,
+            name="attn",
+        )
+        width = int(x.shape[-1] * self.ffn_ratio)
+        ffn = override(FFN, self.ffn_cfgs, "ffn_cfgs", feedforward_channels=width, name="ffn")
+        drop_path = DropPath(self.drop_path)
+        x = x + drop_path(attn(build_norm(self.norm_cfg, "norm1")(x, train), train), train)
+        return x + drop_path(ffn(build_norm(self.norm_cfg, "norm2")(x, train), train), train)
+
+
+class SwinBlockSequence(nn.Module):
+    """A stage: (N, H, W, C) -> its blocks' output, same, and that with patches merged, (N, H / 2, W / 2, 2 * C).
+
+    Attributes:
+        depth: how many blocks; every second one shifts its windows.
+        downsample: patches are merged at the end; else the outputs are the same.
+        downsample_cfg: arguments of `PatchMerging` that differ.
+        drop_paths: a rate for each block, or one for all.
+        block_cfgs: arguments of `SwinBlock` that differ; a dict, or one for each block.
+        with_cp: activations of a block are computed again in the backward pass.
+    """
+
+    depth: int
+    num_heads: int
+    window_size: int = 7
+    downsample: bool = False
+    downsample_cfg: Config = nn.FrozenDict()
+    drop_paths: float | tuple[float, ...] = 0.0
+    block_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
+    with_cp: bool = False
+    pad_small_map: bool = False
+    init_cfg: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> tuple[Array, Array]:
+        """`train`: with dropout and stochastic depth."""
+        block = nn.remat(SwinBlock, static_argnums=(2,)) if train and self.with_cp else SwinBlock
+        drop_paths = np.broadcast_to(self.drop_paths, self.depth)
+        for i, config in enumerate(for_each(self.block_cfgs, self.depth, "block_cfgs")):
+            x = override(
+                block,
+                config,
+                "block_cfgs",
+                num_heads=self.num_heads,
+                window_size=self.window_size,
+                shift=i % 2 == 1,
+                drop_path=float(drop_paths[i]),
+                pad_small_map=self.pad_small_map,
+                name=f"blocks.{i}",
+            )(x, train)
+        if not self.downsample:
+            return x, x
+        channels = 2 * x.shape[-1]
+        merge = override(PatchMerging, self.downsample_cfg, "downsample_cfg", out_channels=channels, name="downsample")
+        return x, merge(x, train)
+
+
+class SwinTransformer(Backbone):
+    """Images (N, H, W, C) -> a tuple of stages' outputs, (N, H / 4, W / 4, embed_dims) the first of them, each normed.
+
+    Attributes:
+        arch: t(iny), s(mall), b(ase), l(arge), or a dict of embed_dims, depths, num_heads.
+        img_size: (H, W) or one number, in pixels, that an absolute position embedding is for.
+        patch_size: pixels down and across.
+        window_size: patches down and across.
+        drop_rate: dropout rate after the position embedding.
+        drop_path_rate: the last block's stochastic depth; it grows linearly from 0.
+        out_indices: the stages to return, from 0.
+        out_after_downsample: outputs are taken after the patches were merged.
+        use_abs_pos_embed: learnt absolute positions are added to the patches.
+        interpolate_mode: how these are resized for images of another size.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
+        frozen_stages: the patch embedding and the stages up to this one (from 0) are not trained; -1: none.
+        norm_eval: without effect, as layer norms have no running statistics.
+        pad_small_map: see `ShiftWindowMSA`.
+        norm_cfg: of the outputs' norms; None: outputs as they are.
+        stage_cfgs: arguments of `SwinBlockSequence` that differ; a dict, or one for each stage.
+        patch_cfg: arguments of `PatchEmbed` that differ.
+
+    Raises:
+        UserError: an architecture, a stage or an argument that is not there.
+    """
+
+    arch: str | Config = "tiny"
+    img_size: int | tuple[int, int] = 224
+    patch_size: int | tuple[int, int] = 4
+    in_channels: int = 3
+    window_size: int = 7
+    drop_rate: float = 0.0
+    drop_path_rate: float = 0.1
+    out_indices: tuple[int, ...] = (3,)
+    out_after_downsample: bool = False
+    use_abs_pos_embed: bool = False
+    interpolate_mode: str = "bicubic"
+    with_cp: bool = False
+    frozen_stages: int = -1
+    norm_eval: bool = False
+    pad_small_map: bool = False
+    norm_cfg: Config | None = nn.FrozenDict(_LN)
+    stage_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
+    patch_cfg: Config = nn.FrozenDict()
+    init_cfg: Any = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.arch, str) and self.arch.lower() not in _BY_NAME:
+            raise UserError(f"arch={self.arch!r}; {close_names(self.arch, _BY_NAME)}")
+        if not isinstance(self.arch, str) and set(self.arch) != set(_KEYS):
+            raise UserError(f"arch={dict(self.arch)}; a dict has exactly {', '.join(_KEYS)}")
+        stages = len(self.settings["depths"])
+        if len(self.settings["num_heads"]) != stages:
+            raise UserError(f"arch: {len(self.settings['num_heads'])} num_heads for {stages} depths")
+        if not all(0 <= index < stages for index in self.out_indices):
+            raise UserError(f"out_indices={self.out_indices}; allowed: 0 to {stages - 1}")
+        if self.frozen_stages >= stages:
+            raise UserError(f"frozen_stages={self.frozen_stages}; allowed: -1 to {stages - 1}")
+        super().__post_init__()
+
+    @property
+    def settings(self) -> Config:
+        """Of the architecture, by _KEYS."""
+        return _BY_NAME[self.arch.lower()] if isinstance(self.arch, str) else self.arch
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
+        """`train`: with dropout and stochastic depth."""
+        x = self._embed(x, train)
+        outputs = []
+        for index, stage in enumerate(self._stages()):
+            features, x = stage(x, train and index > self.frozen_stages)
+            if index in self.out_indices:
+                output = x if self.out_after_downsample else features
+                if self.norm_cfg is not None:
+                    output = build_norm(self.norm_cfg, f"norm{index}")(output, train)
+                outputs.append(output)
+        return tuple(outputs)
+
+    def _embed(self, x: Array, train: bool) -> Array:
+        """Images -> patches (N, H', W', embed_dims) with, where they are on, their positions."""
+        width = self.settings["embed_dims"]
+        patch_embed = override(
+            PatchEmbed,
+            self.patch_cfg,
+            "patch_cfg",
+            embed_dims=width,
+            kernel_size=self.patch_size,
+            stride=self.patch_size,
+            norm_cfg=_LN,
+            name="patch_embed",
+        )
+        x = patch_embed(x, train)
+        if self.use_abs_pos_embed:
+            own_size, size = patch_embed.resolution(pair(self.img_size)), x.shape[1:3]
+            shape = (1, own_size[0] * own_size[1], width)
+            pos_embed = self.param("absolute_pos_embed", trunc_normal(std=0.02), shape, jnp.float32)
+            pos_embed = resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, num_extra_tokens=0)
+            x = x + pos_embed.reshape(1, *size, width).astype(x.dtype)
+        return nn.Dropout(self.drop_rate)(x, deterministic=not train)
+
+    def _stages(self) -> list[nn.Module]:
+        depths, num_heads = self.settings["depths"], self.settings["num_heads"]
+        rates = np.split(np.linspace(0, self.drop_path_rate, sum(depths)), np.cumsum(depths)[:-1])
+        return [
+            override(
+                SwinBlockSequence,
+                config,
+                "stage_cfgs",
+                depth=depths[i],
+                num_heads=num_heads[i],
+                window_size=self.window_size,
+                downsample=i < len(depths) - 1,
+                drop_paths=tuple(rates[i].tolist()),
+                with_cp=self.with_cp,
+                pad_small_map=self.pad_small_map,
+                name=f"stages.{i}",
+            )
+            for i, config in enumerate(for_each(self.stage_cfgs, len(depths), "stage_cfgs"))
+        ]
+
+    def is_frozen(self, path: tuple[str, ...]) -> bool:
+        """Of the patch embedding, the stages up to `frozen_stages` and their outputs' norms."""
+        name, _, index = path[0].partition(".")
+        if name == "stages":
+            return int(index) <= self.frozen_stages
+        if name.startswith("norm"):
+            return int(name.removeprefix("norm")) <= self.frozen_stages
+        return name == "patch_embed" and self.frozen_stages >= 0

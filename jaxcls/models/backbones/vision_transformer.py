@@ -1,0 +1,235 @@
+"""Vision Transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), and as DeiT (Touvron et al. 2021, arXiv:2012.12877).
+
+After mmcls/models/backbones/vision_transformer.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError, close_names
+from jaxcls.models.backbones.base import Backbone
+from jaxcls.models.layers import (
+    FFN,
+    DropPath,
+    MultiheadAttention,
+    PatchEmbed,
+    build_norm,
+    for_each,
+    norm_name,
+    override,
+    pair,
+    resize_pos_embed,
+)
+from jaxcls.models.layers.initializers import constant, normal, trunc_normal, xavier
+
+Config = Mapping[str, Any]
+
+_LN = {"type": "LN"}
+_KEYS = ("embed_dims", "num_layers", "num_heads", "feedforward_channels")
+
+# names -> values of _KEYS; the original's small is 8 layers of 768, not the usual ViT-S
+_ARCHITECTURES: dict[tuple[str, ...], tuple[int, int, int, int]] = {
+    ("s", "small"): (768, 8, 8, 2304),
+    ("b", "base", "deit-b", "deit-base"): (768, 12, 12, 3072),
+    ("l", "large"): (1024, 24, 16, 4096),
+    ("deit-t", "deit-tiny"): (192, 12, 3, 768),
+    ("deit-s", "deit-small"): (384, 12, 6, 1536),
+}
+_BY_NAME = {name: dict(zip(_KEYS, values, strict=True)) for names, values in _ARCHITECTURES.items() for name in names}
+
+
+def _norm(norm_cfg: Config, index: int) -> nn.Module:
+    return build_norm(norm_cfg, norm_name(norm_cfg, index))
+
+
+class TransformerEncoderLayer(nn.Module):
+    """Attention and feed-forward, each after a norm and beside a shortcut: (N, L, D) -> same.
+
+    Attributes:
+        num_heads: of the attention, a divisor of D.
+        feedforward_channels: width within the feed-forward part.
+        drop_rate: dropout rate of both parts.
+        attn_drop_rate: dropout rate of the attention weights.
+        drop_path_rate: probability of dropping a part for a sample.
+        num_fcs: layers of the feed-forward part.
+        qkv_bias: whether query, key and value have a bias.
+    """
+
+    num_heads: int
+    feedforward_channels: int
+    drop_rate: float = 0.0
+    attn_drop_rate: float = 0.0
+    drop_path_rate: float = 0.0
+    num_fcs: int = 2
+    qkv_bias: bool = True
+    act_cfg: Config = nn.FrozenDict({"type": "GELU"})
+    norm_cfg: Config = nn.FrozenDict(_LN)
+    init_cfg: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """`train`: with dropout and stochastic depth."""
+        attn = MultiheadAttention(self.num_heads, self.attn_drop_rate, self.drop_rate, self.qkv_bias, name="attn")
+        ffn = FFN(
+            self.feedforward_channels,
+            self.num_fcs,
+            self.act_cfg,
+            self.drop_rate,
+            kernel_init=xavier(distribution="uniform"),  # in the original too it wins over any init_cfg
+            bias_init=normal(std=1e-6),
+            name="ffn",
+        )
+        drop_path = DropPath(self.drop_path_rate)
+        x = x + drop_path(attn(_norm(self.norm_cfg, 1)(x, train), train), train)
+        return x + drop_path(ffn(_norm(self.norm_cfg, 2)(x, train), train), train)
+
+
+class VisionTransformer(Backbone):
+    """Images (N, H, W, C) -> for each of `out_indices` (patches (N, H', W', D), class token (N, D)), or patches alone.
+
+    Images of another size than `img_size` are taken too: the position embedding is resized.
+
+    Attributes:
+        arch: s(mall), b(ase), l(arge), deit-t(iny), deit-s(mall), deit-b(ase), or a dict of embed_dims, num_layers,
+            num_heads, feedforward_channels.
+        img_size: (H, W) or one number, in pixels, that the position embedding is for.
+        patch_size: pixels down and across.
+        out_indices: the layers to return, from 0, negative ones from the end.
+        drop_rate: dropout rate after the position embedding and in the layers.
+        drop_path_rate: the last layer's stochastic depth; it grows linearly from 0.
+        qkv_bias: whether query, key and value have a bias.
+        norm_cfg: of all norms.
+        final_norm: a norm after the last layer.
+        with_cls_token: whether the layers see the class token.
+        avg_token: patches are averaged and normed: (N, D).
+        frozen_stages: so many layers, and what is before them, are not trained; 0 and below: none.
+        output_cls_token: the class token is returned too.
+        interpolate_mode: how the position embedding is resized.
+        patch_cfg: arguments of `PatchEmbed` that differ.
+        layer_cfgs: arguments of `TransformerEncoderLayer` that differ; a dict, or one for each layer.
+        with_cp: activations of a layer are computed again in the backward pass, to save memory.
+
+    Raises:
+        UserError: an architecture, a layer or an argument that is not there.
+    """
+
+    arch: str | Config = "base"
+    img_size: int | tuple[int, int] = 224
+    patch_size: int | tuple[int, int] = 16
+    in_channels: int = 3
+    out_indices: int | tuple[int, ...] = -1
+    drop_rate: float = 0.0
+    drop_path_rate: float = 0.0
+    qkv_bias: bool = True
+    norm_cfg: Config = nn.FrozenDict({"type": "LN", "eps": 1e-6})
+    final_norm: bool = True
+    with_cls_token: bool = True
+    avg_token: bool = False
+    frozen_stages: int = -1
+    output_cls_token: bool = True
+    interpolate_mode: str = "bicubic"
+    patch_cfg: Config = nn.FrozenDict()
+    layer_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
+    with_cp: bool = False
+    init_cfg: Any = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.arch, str) and self.arch.lower() not in _BY_NAME:
+            raise UserError(f"arch={self.arch!r}; {close_names(self.arch, _BY_NAME)}")
+        if not isinstance(self.arch, str) and not set(_KEYS) <= set(self.arch):
+            raise UserError(f"arch={dict(self.arch)}; a dict needs {', '.join(_KEYS)}")
+        if self.output_cls_token and not self.with_cls_token:
+            raise UserError("output_cls_token=True needs with_cls_token=True")
+        depth = self.settings["num_layers"]
+        if not all(-depth <= index < depth for index in self.indices):
+            raise UserError(f"out_indices={self.out_indices}; allowed: {-depth} to {depth - 1}")
+        super().__post_init__()
+
+    @property
+    def settings(self) -> Config:
+        """Of the architecture, by _KEYS."""
+        return _BY_NAME[self.arch.lower()] if isinstance(self.arch, str) else self.arch
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """`out_indices` as a tuple."""
+        return (self.out_indices,) if isinstance(self.out_indices, int) else tuple(self.out_indices)
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> tuple[Any, ...]:
+        """`train`: with dropout and stochastic depth."""
+        depth = self.settings["num_layers"]
+        patch_embed = self._patch_embed()
+        x = patch_embed(x, train)
+        height, width = x.shape[1:3]
+        x = self._tokens(x, patch_embed.resolution(pair(self.img_size)), train and self.frozen_stages <= 0)
+        patch_norm = _norm(self.norm_cfg, 2) if self.avg_token else None
+        outputs = []
+        for index in range(depth):
+            x = self._layer(index, train)(x, train and index >= self.frozen_stages)
+            if index == depth - 1 and self.final_norm:
+                x = _norm(self.norm_cfg, 1)(x, train)
+            if index in self.indices or index - depth in self.indices:
+                cls_token, patches = (x[:, 0], x[:, 1:]) if self.with_cls_token else (None, x)
+                if patch_norm is None:
+                    patches = patches.reshape(len(x), height, width, -1)
+                else:
+                    patches = patch_norm(jnp.mean(patches, 1, dtype=jnp.float32).astype(x.dtype), train)
+                outputs.append((patches, cls_token) if self.output_cls_token else patches)
+        return tuple(outputs)
+
+    def _patch_embed(self) -> PatchEmbed:
+        return override(
+            PatchEmbed,
+            self.patch_cfg,
+            "patch_cfg",
+            embed_dims=self.settings["embed_dims"],
+            kernel_size=self.patch_size,
+            stride=self.patch_size,
+            name="patch_embed",
+        )
+
+    def _tokens(self, patches: Array, own_size: tuple[int, int], train: bool) -> Array:
+        """Patches (N, H', W', D) -> (N, L, D): the class token, where it is on, and they, positions added."""
+        n, *size, width = patches.shape
+        cls_token = self.param("cls_token", constant(0.0), (1, 1, width), jnp.float32).astype(patches.dtype)
+        x = jnp.concatenate([jnp.broadcast_to(cls_token, (n, 1, width)), patches.reshape(n, -1, width)], axis=1)
+        shape = (1, 1 + own_size[0] * own_size[1], width)
+        pos_embed = self.param("pos_embed", trunc_normal(std=0.02), shape, jnp.float32)
+        x = x + resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode).astype(x.dtype)
+        x = nn.Dropout(self.drop_rate)(x, deterministic=not train)
+        return x if self.with_cls_token else x[:, 1:]
+
+    def _layer(self, index: int, train: bool) -> nn.Module:
+        depth = self.settings["num_layers"]
+        remat = train and self.with_cp
+        return override(
+            nn.remat(TransformerEncoderLayer, static_argnums=(2,)) if remat else TransformerEncoderLayer,
+            for_each(self.layer_cfgs, depth, "layer_cfgs")[index],
+            "layer_cfgs",
+            num_heads=self.settings["num_heads"],
+            feedforward_channels=self.settings["feedforward_channels"],
+            drop_rate=self.drop_rate,
+            drop_path_rate=float(np.linspace(0, self.drop_path_rate, depth)[index]),
+            qkv_bias=self.qkv_bias,
+            norm_cfg=self.norm_cfg,
+            name=f"layers.{index}",
+        )
+
+    def is_frozen(self, path: tuple[str, ...]) -> bool:
+        """Of the first `frozen_stages` layers and of what is before them; all but `avg_token`'s norm with the last."""
+        if self.frozen_stages <= 0:
+            return False
+        name, _, index = path[0].partition(".")
+        if name == "layers":
+            return int(index) < self.frozen_stages
+        if path[0] == norm_name(self.norm_cfg, 1):
+            return self.frozen_stages >= self.settings["num_layers"]
+        return path[0] in ("cls_token", "pos_embed", "patch_embed")

@@ -1,0 +1,98 @@
+"""Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError
+from jaxcls.models.layers.conv import Linear
+
+
+def attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    scale: float | None = None,
+    dropout: Callable[[Array], Array] | None = None,
+) -> Array:
+    """softmax(query key^T scale + bias) value, the softmax in float32.
+
+    Args:
+        query: (N, L, heads, D).
+        key: (N, S, heads, D).
+        value: (N, S, heads, D).
+        bias: (N or 1, heads or 1, L, S), added to the logits.
+        scale: 1 / sqrt(D) where None.
+        dropout: applied to the attention weights (N, heads, L, S), where there is one.
+
+    Returns:
+        (N, L, heads, D), from cuDNN's fused kernel where it has one.
+    """
+    if bias is None and dropout is None and _has_fused_kernel(query):
+        return jax.nn.dot_product_attention(query, key, value, scale=scale, implementation="cudnn")
+    # jax.nn's own fallback promotes dtypes implicitly, which `jax_numpy_dtype_promotion=strict` refuses.
+    logits = jnp.einsum("nlhd,nshd->nhls", query, key, preferred_element_type=jnp.float32)
+    logits = logits * (query.shape[-1] ** -0.5 if scale is None else scale)
+    weights = jax.nn.softmax(logits if bias is None else logits + bias)
+    if dropout is not None:
+        weights = dropout(weights)
+    return jnp.einsum("nhls,nshd->nlhd", weights.astype(value.dtype), value)
+
+
+def _has_fused_kernel(query: Array) -> bool:
+    """Whether cuDNN takes these: dot_product_attention raises where it does not."""
+    head_dim = query.shape[-1]
+    if jax.default_backend() != "gpu" or query.dtype not in (jnp.float16, jnp.bfloat16):
+        return False
+    major, _, _ = getattr(jax.devices()[0], "compute_capability", "").partition(".")  # an AMD device's is no number
+    return major.isdigit() and int(major) >= 8 and head_dim <= 128 and head_dim % 8 == 0
+
+
+def split_heads(qkv: Array, num_heads: int) -> tuple[Array, Array, Array]:
+    """(N, L, 3 * D) -> query, key and value, each (N, L, heads, D / heads)."""
+    n, length, width = qkv.shape
+    if width % (3 * num_heads):
+        raise UserError(f"num_heads={num_heads} does not divide the width {width // 3}")
+    query, key, value = jnp.moveaxis(qkv.reshape(n, length, 3, num_heads, -1), 2, 0)
+    return query, key, value
+
+
+def weight_dropout(rate: float, train: bool) -> Callable[[Array], Array] | None:
+    """The `dropout` of `attention` for that rate."""
+    return partial(nn.Dropout(rate), deterministic=False) if train and rate > 0 else None
+
+
+class MultiheadAttention(nn.Module):
+    """Self-attention with one projection for query, key and value: (N, L, D) -> same.
+
+    After mmcls/models/utils/attention.py.
+
+    Attributes:
+        num_heads: a divisor of D.
+        attn_drop: dropout rate of the attention weights.
+        proj_drop: dropout rate of the output.
+        qkv_bias: whether query, key and value have a bias.
+        qk_scale: a factor on the logits in place of 1 / sqrt(D / num_heads).
+    """
+
+    num_heads: int
+    attn_drop: float = 0.0
+    proj_drop: float = 0.0
+    qkv_bias: bool = True
+    qk_scale: float | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """Attends; `train`: with dropout."""
+        qkv = Linear(3 * x.shape[-1], use_bias=self.qkv_bias, name="qkv")(x)
+        dropout = weight_dropout(self.attn_drop, train)
+        y = attention(*split_heads(qkv, self.num_heads), scale=self.qk_scale, dropout=dropout)
+        y = Linear(x.shape[-1], name="proj")(y.reshape(x.shape))
+        return nn.Dropout(self.proj_drop)(y, deterministic=not train)

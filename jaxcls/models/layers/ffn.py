@@ -1,0 +1,70 @@
+"""The feed-forward part of a transformer's layer (mmcv/cnn/bricks/transformer.py: FFN)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError
+from jaxcls.models.layers.activation import build_activation
+from jaxcls.models.layers.conv import Linear
+from jaxcls.models.layers.initializers import Initializer
+
+
+class FixedInitLinear(nn.Module):
+    """`Linear` that starts as it says, whatever `init_cfg` does: (..., D) -> (..., features)."""
+
+    features: int
+    kernel_init: Initializer
+    bias_init: Initializer
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """In the dtype of `x`."""
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features), jnp.float32)
+        bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
+        return jnp.dot(x, kernel.astype(x.dtype)) + bias.astype(x.dtype)
+
+
+class FFN(nn.Module):
+    """Linear layers with an activation between: (..., D) -> same. What goes around it is the block's affair.
+
+    Attributes:
+        feedforward_channels: width between the layers.
+        num_fcs: how many layers, at least 2.
+        act_cfg: the activation.
+        ffn_drop: dropout rate after each layer.
+        kernel_init: initial kernels and, in `bias_init`, biases, whatever `init_cfg` says; both or none.
+    """
+
+    feedforward_channels: int
+    num_fcs: int = 2
+    act_cfg: Mapping[str, Any] = nn.FrozenDict({"type": "GELU"})
+    ffn_drop: float = 0.0
+    kernel_init: Initializer | None = None
+    bias_init: Initializer | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_fcs < 2:
+            raise UserError(f"FFN: num_fcs={self.num_fcs}; at least 2")
+        super().__post_init__()
+
+    def _linear(self, features: int, name: str) -> nn.Module:
+        if self.kernel_init is None or self.bias_init is None:
+            return Linear(features, name=name)
+        return FixedInitLinear(features, self.kernel_init, self.bias_init, name=name)
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """`train`: with dropout."""
+        act, width = build_activation(self.act_cfg), x.shape[-1]
+        for i in range(self.num_fcs - 1):
+            # Linear, activation and dropout are one nn.Sequential in the original.
+            x = act(self._linear(self.feedforward_channels, f"layers.{i}.0")(x))
+            x = nn.Dropout(self.ffn_drop)(x, deterministic=not train)
+        x = self._linear(width, f"layers.{self.num_fcs - 1}")(x)
+        return nn.Dropout(self.ffn_drop)(x, deterministic=not train)

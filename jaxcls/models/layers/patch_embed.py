@@ -1,0 +1,146 @@
+"""Images to patches, and patches to larger ones (mmcv/cnn/bricks/transformer.py: PatchEmbed, PatchMerging)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxcls.errors import UserError
+from jaxcls.models.layers.conv import IntOrPair, Linear, pair
+from jaxcls.models.layers.conv2d import Window, conv2d, disjoint
+from jaxcls.models.layers.initializers import from_init_cfg, pytorch_bias, pytorch_kernel
+from jaxcls.models.layers.norm import build_norm
+
+
+class _Windowed(nn.Module, kw_only=True):
+    """What both share: windows over an image (N, H, W, C).
+
+    Attributes:
+        kernel_size: of a window, (rows, columns) or one number.
+        stride: from one window to the next; None: the kernel size, windows side by side.
+        padding: `corner`, zeros below and to the right, or `same`, zeros on all sides, as many as the last window
+            needs to be whole; or a number of zeros on each side.
+        dilation: from one pixel in a window to the next.
+    """
+
+    kernel_size: IntOrPair
+    stride: IntOrPair | None = None
+    padding: str | IntOrPair = "corner"
+    dilation: IntOrPair = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.padding, str) and self.padding not in ("corner", "same"):
+            raise UserError(f"padding={self.padding!r}; allowed: corner, same or numbers")
+        super().__post_init__()
+
+    @nn.nowrap
+    def window(self, image_size: Sequence[int]) -> Window:
+        """How the windows lie on an image of (H, W) pixels."""
+        kernel, dilation = pair(self.kernel_size), pair(self.dilation)
+        stride = pair(self.kernel_size if self.stride is None else self.stride)
+        if not isinstance(self.padding, str):
+            return Window(stride, tuple((side, side) for side in pair(self.padding)), dilation)
+        sides = []
+        for size, taps, step, gap in zip(image_size, kernel, stride, dilation, strict=True):
+            lacking = max((-(-size // step) - 1) * step + (taps - 1) * gap + 1 - size, 0)
+            before = lacking // 2 if self.padding == "same" else 0
+            sides.append((before, lacking - before))
+        return Window(stride, tuple(sides), dilation)
+
+    @nn.nowrap
+    def resolution(self, image_size: Sequence[int]) -> tuple[int, int]:
+        """How many windows, (rows, columns), an image of (H, W) pixels has."""
+        rows, columns = (
+            (size + sum(sides) - gap * (taps - 1) - 1) // step + 1
+            for size, taps, step, sides, gap in zip(
+                image_size, pair(self.kernel_size), *self.window(image_size), strict=True
+            )
+        )
+        return rows, columns
+
+
+class PatchEmbed(_Windowed, kw_only=True):
+    """Images (N, H, W, C) -> patches (N, H', W', embed_dims).
+
+    Attributes:
+        embed_dims: width of a patch's embedding.
+        bias: whether the projection has one.
+        norm_cfg: the norm after it, or None.
+    """
+
+    embed_dims: int
+    kernel_size: IntOrPair = 16
+    bias: bool = True
+    norm_cfg: Mapping[str, Any] | None = None
+    init_cfg: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """`train` reaches the norm."""
+        x = _Projection(
+            self.embed_dims, pair(self.kernel_size), self.window(x.shape[1:3]), self.bias, name="projection"
+        )(x)
+        return x if self.norm_cfg is None else build_norm(self.norm_cfg, "norm")(x, train)
+
+
+class _Projection(nn.Module):
+    """`Conv`; where its windows lie side by side one matrix product on every backend, whose gradients are quick too."""
+
+    features: int
+    kernel_size: tuple[int, int]
+    window: Window
+    use_bias: bool
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        kinds, shape = ("Conv2d", "_ConvNd"), (*self.kernel_size, x.shape[-1], self.features)
+        kernel_init = from_init_cfg(self, kinds, pytorch_kernel, is_bias=False)
+        kernel = self.param("kernel", kernel_init, shape, jnp.float32).astype(x.dtype)
+        side_by_side = self.kernel_size == self.window.stride and self.window.dilation == (1, 1)
+        y = disjoint(x, kernel, self.window) if side_by_side else conv2d(x, kernel, *self.window)
+        if self.use_bias:
+            bias_init = from_init_cfg(self, kinds, pytorch_bias(shape), is_bias=True)
+            y = y + self.param("bias", bias_init, (self.features,), jnp.float32).astype(y.dtype)
+        return y
+
+
+class PatchMerging(_Windowed, kw_only=True):
+    """Patches (N, H, W, C) -> (N, H', W', out_channels): each window's patches side by side, normed and projected.
+
+    Attributes:
+        out_channels: width afterwards.
+        bias: whether the projection has one.
+        norm_cfg: the norm before it, or None.
+    """
+
+    out_channels: int
+    kernel_size: IntOrPair = 2
+    bias: bool = False
+    norm_cfg: Mapping[str, Any] | None = nn.FrozenDict({"type": "LN"})
+    init_cfg: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """`train` reaches the norm."""
+        x = self.unfold(x)
+        if self.norm_cfg is not None:
+            x = build_norm(self.norm_cfg, "norm")(x, train)
+        return Linear(self.out_channels, use_bias=self.bias, name="reduction")(x)
+
+    @nn.nowrap
+    def unfold(self, x: Array) -> Array:
+        """(N, H, W, C) -> (N, H', W', C * taps), the taps of one channel together, as in `torch.nn.Unfold`."""
+        (down, right), padding, (below, beside) = self.window(x.shape[1:3])
+        rows, columns = self.resolution(x.shape[1:3])
+        height, width = pair(self.kernel_size)
+        x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+        taps = [
+            x[:, top : top + (rows - 1) * down + 1 : down, left : left + (columns - 1) * right + 1 : right]
+            for top in range(0, height * below, below)
+            for left in range(0, width * beside, beside)
+        ]
+        return jnp.stack(taps, axis=-1).reshape(len(x), rows, columns, -1)

@@ -1,0 +1,1 @@
+"""What a user runs beside training: `python -m jaxcls.tools.NAME`."""

@@ -1,0 +1,82 @@
+"""Finds all missing and damaged images of a dataset.
+
+    python -m jaxcls.tools.verify_dataset --config=configs/resnet.py:imagenet2012 --split=train --out=broken.txt
+
+Prints one line for each, and how many classes and images there are. The exit status is 1 where there are any.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+from rich.console import Console
+from rich.progress import track
+
+from jaxcls import command
+from jaxcls.data.decode import DamagedImageError
+from jaxcls.data.pipeline import build_dataset
+from jaxcls.data.report import class_report
+from jaxcls.data.sources.base import Source
+from jaxcls.data.transforms import LoadImageFromFile
+from jaxcls.errors import UserError, close_names
+
+
+def damaged_images(source: Source, num_workers: int = 4, progress: bool = False) -> Iterator[str]:
+    """A message for each image that cannot be read; all of them are decoded.
+
+    Args:
+        source: of image files or of anything else.
+        num_workers: threads.
+        progress: draw a progress bar on standard error.
+    """
+    load = LoadImageFromFile()
+
+    def check(index: int) -> str | None:
+        try:
+            sample = source[index]
+            if "image" not in sample:
+                load(sample, np.random.default_rng(0))
+        except DamagedImageError as error:
+            return str(error)
+        return None
+
+    cv2.setNumThreads(0)  # OpenCV's own threads would compete with the workers
+    with ThreadPoolExecutor(num_workers) as threads:
+        results = threads.map(check, range(len(source)))
+        console = Console(stderr=True)
+        for message in track(results, "verifying", len(source), console=console, disable=not progress):
+            if message is not None:
+                yield message
+
+
+def main(_: Sequence[str]) -> None:
+    """Flags to messages."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # its warnings do not name the file
+    data = flags.FLAGS.config.data
+    if flags.FLAGS.split not in data:
+        splits = [key for key in data if key in ("train", "val", "test")]
+        raise UserError(f"--split={flags.FLAGS.split}: not in the config; {close_names(flags.FLAGS.split, splits)}")
+    dataset = build_dataset(data[flags.FLAGS.split], f"data.{flags.FLAGS.split}")
+    messages = list(damaged_images(dataset.source, flags.FLAGS.num_workers, sys.stderr.isatty()))
+    print(class_report(dataset.classes, dataset.labels))
+    print(*messages, f"{len(messages)} of {len(dataset):,} images are missing or damaged", sep="\n")
+    if flags.FLAGS.out:
+        Path(flags.FLAGS.out).write_text("".join(f"{message}\n" for message in messages), encoding="utf-8")
+    if messages:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    config_flags.DEFINE_config_file("config", None, "The recipe: FILE or FILE:ARGUMENT.")
+    flags.DEFINE_string("split", "train", "train, val or test.")
+    flags.DEFINE_string("out", None, "A file to write the messages to.")
+    flags.DEFINE_integer("num_workers", 4, "Threads.", lower_bound=1)
+    flags.mark_flag_as_required("config")
+    command.run(main)

@@ -1,0 +1,126 @@
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxcls.data.pipeline import build_dataset
+from jaxcls.data.sources import ClassBalancedDataset, ConcatDataset, KFoldDataset, RepeatDataset
+from jaxcls.data.sources.base import Source
+from jaxcls.errors import UserError
+
+few = settings(max_examples=40, deadline=None)
+
+
+class Listed(Source):
+    def __init__(self, labels, classes="abc", start=0):
+        self.classes, self._labels, self._start = tuple(classes), np.array(labels, np.int32), start
+
+    @property
+    def labels(self):
+        return self._labels
+
+    def __len__(self):
+        return len(self._labels)
+
+    def __getitem__(self, index):
+        return {
+            "image": np.full((1, 1, 1), self._start + range(len(self))[index], np.uint8),
+            "label": self._labels[index],
+        }
+
+
+NODE = {"type": "test_wrappers:Listed", "labels": [0, 1, 2, 1]}
+
+
+def numbers(source):
+    return [int(sample["image"][0, 0, 0]) for sample in source]
+
+
+def test_repeat():
+    source = RepeatDataset(Listed([0, 1, 2]), times=2)
+    assert numbers(source) == [0, 1, 2, 0, 1, 2]
+    assert source.labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_concat():
+    source = ConcatDataset([Listed([0, 1]), Listed([2], start=10), Listed([1, 1], start=20)])
+    assert numbers(source) == [0, 1, 10, 20, 21]
+    assert source.labels.tolist() == [0, 1, 2, 1, 1]
+    assert source[-1]["image"][0, 0, 0] == 21
+    assert source.ends.tolist() == [2, 3, 5]
+    with pytest.raises(IndexError):
+        source[5]
+    with pytest.raises(UserError, match=r"datasets\[1\] has other classes than datasets\[0\]"):
+        ConcatDataset([Listed([0]), Listed([0], classes="xy")])
+
+
+@few
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=30), st.floats(0, 1))
+def test_class_balanced_repeats_by_the_original_rule(labels, threshold):
+    frequency = Counter(labels)
+    expected = [
+        index
+        for index, label in enumerate(labels)
+        for _ in range(math.ceil(max(1.0, math.sqrt(threshold / (frequency[label] / len(labels))))))
+    ]
+    assert numbers(ClassBalancedDataset(Listed(labels), threshold)) == expected
+
+
+def test_class_balanced_with_several_labels_follows_the_rarest():
+    labels = [[1, 0], [1, 0], [1, 1], [1, 0], [0, -1], [1, 0], [1, 0], [1, 0], [1, 0], [1, 0]]
+    # The second class is in one of ten: sqrt(0.4 / 0.1) = 2. Difficult (-1) counts for nothing.
+    assert Counter(numbers(ClassBalancedDataset(Listed(labels, "ab"), 0.4)))[2] == 2
+    assert len(ClassBalancedDataset(Listed(labels, "ab"), 0.4)) == 11
+
+
+@few
+@given(st.integers(2, 40), st.integers(2, 7), st.sampled_from([None, 0, 5]))
+def test_folds_partition_the_dataset(length, num_splits, seed):
+    source = Listed([0] * length)
+    seen = []
+    for fold in range(num_splits):
+        train = numbers(KFoldDataset(source, fold, num_splits, seed=seed))
+        test = numbers(KFoldDataset(source, fold, num_splits, test_mode=True, seed=seed))
+        assert sorted(train + test) == list(range(length))
+        assert length // num_splits <= len(test) <= -(-length // num_splits)
+        seen += test
+    assert sorted(seen) == list(range(length))
+    assert (seen == list(range(length))) == (seed is None) or length < 4
+
+
+def test_wrappers_build_from_configs_and_hoist_the_pipeline():
+    flip = [{"type": "RandomFlip"}]
+    node = {"type": "RepeatDataset", "times": 3, "dataset": {**NODE, "pipeline": flip}}
+    dataset = build_dataset(node)
+    assert (len(dataset), len(dataset.transforms)) == (12, 1)
+    nested = {
+        "type": "ClassBalancedDataset",
+        "oversample_thr": 0.5,
+        "dataset": {"type": "ConcatDataset", "datasets": [NODE]},
+    }
+    assert len(build_dataset({**nested, "pipeline": flip})) == 6
+
+
+def test_a_list_is_concatenated():
+    flip = [{"type": "RandomFlip"}]
+    assert len(build_dataset([{**NODE, "pipeline": flip}, {**NODE, "pipeline": flip}])) == 8
+    with pytest.raises(UserError, match=r"data\.train: the parts have different pipelines"):
+        build_dataset([{**NODE, "pipeline": flip}, {**NODE, "pipeline": []}])
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({"type": "RepeatDataset", "dataset": NODE, "times": 0}, "times=0: expected 1 or more"),
+        ({"type": "ClassBalancedDataset", "dataset": NODE, "oversample_thr": 2}, "oversample_thr=2"),
+        ({"type": "KFoldDataset", "dataset": NODE, "fold": 5}, "fold=5, num_splits=5"),
+        ({"type": "ConcatDataset", "datasets": []}, "expected at least one"),
+        ({"type": "RepeatDataset", "dataset": {"type": "CIFAR1"}, "times": 2}, "did you mean 'CIFAR10'"),
+    ],
+)
+def test_refuses(node, message):
+    with pytest.raises(UserError, match=message):
+        build_dataset(node)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+import jaxcls
+from jaxcls.convert import convert_state_dict, export_state_dict
+from jaxcls.engine.parallel import Parallel
+from jaxcls.errors import UserError
+from jaxcls.models import build_classifier
+from jaxcls.models.backbones import ConvNeXt
+from jaxcls.models.backbones.convnext import ConvNeXtBlock
+
+# (arch, last channels, parameters with a 1000-class fully connected layer): MMClassification's own counts
+COUNTS = [
+    ("tiny", 768, 28_589_128),
+    ("small", 768, 50_223_688),
+    ("base", 1024, 88_591_464),
+    ("large", 1536, 197_767_336),
+    ("xlarge", 2048, 350_196_968),
+]
+ARCH = nn.FrozenDict(depths=(1, 2), channels=(8, 16))
+X = np.random.default_rng(0).standard_normal((4, 16, 16, 3)).astype(np.float32)
+
+
+def classifier(arch, in_channels, num_classes=1000, **backbone):
+    head = {"type": "LinearClsHead", "num_classes": num_classes, "in_channels": in_channels}
+    backbone = {"type": "ConvNeXt", "arch": arch, **backbone}
+    return build_classifier({"type": "ImageClassifier", "backbone": backbone, "head": head})
+
+
+def variables_of(backbone):
+    """Initial variables of a backbone, its biases and factors made to matter."""
+    variables = jax.jit(backbone.init)(jax.random.key(0), X)
+    noise = jax.tree.map(lambda p: 0.3 * jax.random.normal(jax.random.key(p.size), p.shape), variables["params"])
+    return {**variables, "params": jax.tree.map(jnp.add, variables["params"], noise)}
+
+
+@pytest.mark.parametrize(("arch", "channels", "expected"), COUNTS)
+def test_parameter_counts(arch, channels, expected):
+    made = classifier(arch, channels)
+    shapes = jax.eval_shape(made.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32))
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == expected
+
+
+@pytest.mark.slow
+def test_logits_of_the_original(golden, fill):
+    data = np.load(golden / "models" / "convnext_tiny.npz")
+    meta = json.loads(str(data["meta"]))
+    made = build_classifier(meta["model"])
+    state_dict = {name: fill.fill(name, tuple(shape)) for name, shape in meta["params"]}
+    variables = convert_state_dict(made, state_dict, (224, 224, 3))
+    logits = jax.jit(made.apply)(variables, fill.images((2, 3, 224, 224), 0).transpose(0, 2, 3, 1))
+    assert np.abs(logits - data["logits"]).max() / np.abs(data["logits"]).max() < 2e-6
+    exported = export_state_dict(made, variables)
+    assert exported.keys() == state_dict.keys()
+    assert all(np.array_equal(exported[key], value) for key, value in state_dict.items())
+
+
+@pytest.mark.slow
+def test_training_of_the_original(golden, fill):
+    data = np.load(golden / "trajectories" / "convnext_tiny_adamw.npz")
+    meta = json.loads(str(data["meta"]))
+    made = build_classifier({key: value for key, value in meta["model"].items() if value is not None})
+    state_dict = {name: fill.fill(name, tuple(shape)) for name, shape in meta["params"]}
+    variables = convert_state_dict(made, state_dict, (64, 64, 3))
+    tx = jaxcls.build_optimizer(meta["optimizer"], variables["params"])
+    state = jaxcls.create_train_state(variables, tx)
+    step = jaxcls.make_train_step(made, tx, parallel=Parallel(devices=jax.devices()[:1]))
+    losses = []
+    for image_seed, label_seed in zip(meta["image_seeds"], meta["label_seeds"], strict=True):
+        images = fill.images(tuple(meta["batch"]), image_seed).transpose(0, 2, 3, 1)
+        labels = fill.labels(len(images), 1000, label_seed).astype(np.int32)
+        with jax.numpy_dtype_promotion("standard"):  # Optax's Adam raises a float to an integer power
+            state, log_vars = step(state, {"image": images, "label": labels}, jax.random.key(0))
+        losses.append(log_vars["loss"])
+    np.testing.assert_allclose(losses, data["losses"], rtol=1e-5)
+
+
+def plain_norm(params, x, eps):
+    mean = x.mean(-1, keepdims=True)
+    var = jnp.square(x - mean).mean(-1, keepdims=True)
+    return (x - mean) / jnp.sqrt(var + eps) * params["scale"] + params["bias"]
+
+
+def plain_block(params, x):
+    """A block in evaluation mode, written out."""
+    y = jax.lax.conv_general_dilated(
+        x,
+        params["depthwise_conv"]["kernel"],
+        (1, 1),
+        [(3, 3)] * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=x.shape[-1],
+    )
+    y = plain_norm(params["norm"], y + params["depthwise_conv"]["bias"], 1e-6)
+
+    def pointwise(name, y):
+        return y @ params[name]["kernel"].reshape(y.shape[-1], -1) + params[name]["bias"]
+
+    y = pointwise("pointwise_conv1", y)
+    y = pointwise("pointwise_conv2", 0.5 * y * (1 + jax.lax.erf(y / np.sqrt(2.0).astype(np.float32))))
+    return x + params.get("gamma", 1.0) * y
+
+
+@pytest.mark.parametrize("linear_pw_conv", [True, False])
+@pytest.mark.parametrize("layer_scale_init_value", [1.0, 0.0])
+def test_block_alone_both_directions(linear_pw_conv, layer_scale_init_value):
+    block = ConvNeXtBlock(linear_pw_conv=linear_pw_conv, layer_scale_init_value=layer_scale_init_value)
+    x = jax.random.normal(jax.random.key(0), (2, 9, 9, 8))
+    params = block.init(jax.random.key(1), x)["params"]
+    assert params["pointwise_conv1"]["kernel"].shape == ((8, 32) if linear_pw_conv else (1, 1, 8, 32))
+    assert ("gamma" in params) == (layer_scale_init_value > 0)
+    params = jax.tree.map(lambda p: p + 0.3 * jax.random.normal(jax.random.key(p.size), p.shape), params)
+    ours, theirs = (
+        jax.jit(jax.value_and_grad(lambda p, x, f=f: jnp.sum(jnp.sin(f(p, x))), argnums=(0, 1)))(params, x)
+        for f in (lambda p, x: block.apply({"params": p}, x), plain_block)
+    )
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max()
+
+
+def test_the_layers_between_blocks():
+    """The stem and the layers before a stage, with their norms' different eps, and the last norm after averaging."""
+    backbone = ConvNeXt(ARCH, stem_patch_size=2, out_indices=(0, 1))
+    params = variables_of(backbone)["params"]
+    for layer, leaf in (("downsample_layers.0.1", "scale"), ("downsample_layers.0.1", "bias"), ("stages.0.0", "gamma")):
+        params[layer][leaf] *= 1e-3  # small features, of which eps is a part that counts
+
+    def conv(name, x):
+        stride = params[name]["kernel"].shape[0]
+        dims = ("NHWC", "HWIO", "NHWC")
+        y = jax.lax.conv_general_dilated(x, params[name]["kernel"], (stride, stride), "VALID", dimension_numbers=dims)
+        return y + params[name]["bias"]
+
+    @jax.jit
+    def plain(x):
+        x = plain_norm(params["downsample_layers.0.1"], conv("downsample_layers.0.0", x), 1e-6)
+        first = plain_block(params["stages.0.0"], x)
+        x = conv("downsample_layers.1.1", plain_norm(params["downsample_layers.1.0"], first, 1e-5))
+        second = plain_block(params["stages.1.1"], plain_block(params["stages.1.0"], x))
+        return [plain_norm(params[f"norm{i}"], x.mean((1, 2)), 1e-6) for i, x in enumerate((first, second))]
+
+    outputs = jax.jit(backbone.apply)({"params": params}, 1e-3 * X)
+    for output, expected in zip(outputs, plain(1e-3 * X), strict=True):
+        np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_maps_instead_of_averages():
+    backbone = ConvNeXt(ARCH, stem_patch_size=2, gap_before_final_norm=False, out_indices=(0, -1))
+    outputs, _ = jax.eval_shape(backbone.init_with_output, jax.random.key(0), X)
+    assert [output.shape for output in outputs] == [(4, 8, 8, 8), (4, 4, 4, 16)]
+
+
+def test_norms_stand_only_after_what_is_returned():
+    params = jax.eval_shape(ConvNeXt(ARCH).init, jax.random.key(0), X)["params"]
+    assert {name for name in params if name.startswith("norm")} == {"norm1"}
+
+
+@pytest.mark.parametrize("norm_cfg", [{"type": "BN"}, {"type": "GN", "num_groups": 4}, {"type": "LN"}])
+def test_other_norms(norm_cfg):
+    backbone = ConvNeXt(ARCH, norm_cfg=nn.FrozenDict(norm_cfg))
+    variables = backbone.init(jax.random.key(0), X)
+    (output,), updated = backbone.apply(variables, X, True, mutable=["batch_stats"])
+    assert np.all(np.isfinite(output))
+    stats = variables.get("batch_stats", {})
+    assert len(stats) == (5 if norm_cfg["type"] == "BN" else 0)
+    assert not any(map(jnp.array_equal, jax.tree.leaves(stats), jax.tree.leaves(updated)))
+
+
+def test_frozen_stages():
+    arguments = {"norm_cfg": nn.FrozenDict(type="BN"), "drop_path_rate": 0.5, "out_indices": (0, 1)}
+    backbone = ConvNeXt(ARCH, **arguments, frozen_stages=1)
+    variables = backbone.init(jax.random.key(0), X)
+    _, updated = backbone.apply(variables, X, True, mutable=["batch_stats"], rngs={"dropout": jax.random.key(1)})
+    before, after = variables["batch_stats"], updated["batch_stats"]
+    for name in before:
+        same = all(map(jnp.array_equal, jax.tree.leaves(before[name]), jax.tree.leaves(after[name])))
+        assert same == name.startswith(("downsample_layers.0.", "stages.0."))
+    assert {name for name in variables["params"] if backbone.is_frozen((name, "norm", "scale"))} == {
+        "downsample_layers.0.0",
+        "downsample_layers.0.1",
+        "stages.0.0",
+    }
+
+
+def test_frozen_stages_drop_no_paths():
+    backbone = ConvNeXt(ARCH, drop_path_rate=0.9, frozen_stages=2)
+    variables = variables_of(backbone)
+    train, evaluate = (jax.jit(lambda v, train=train: backbone.apply(v, X, train)[0]) for train in (True, False))
+    np.testing.assert_allclose(train(variables), evaluate(variables), rtol=1e-6)  # and it needs no rngs
+
+
+def test_norms_without_requires_grad_are_frozen():
+    backbone = ConvNeXt(ARCH, norm_cfg=nn.FrozenDict(type="LN2d", requires_grad=False))
+    paths = jax.tree_util.tree_leaves_with_path(jax.eval_shape(backbone.init, jax.random.key(0), X)["params"])
+    paths = [tuple(key.key for key in path) for path, _ in paths]
+    frozen = {path[:-1] for path in paths if backbone.is_frozen(path)}
+    blocks = {(f"stages.{place}", "norm") for place in ("0.0", "1.0", "1.1")}
+    assert frozen == {("downsample_layers.0.1",), ("norm1",), *blocks}
+
+
+def test_drop_path_grows_from_none_and_drops_whole_branches():
+    backbone = ConvNeXt(ARCH, drop_path_rate=0.999, layer_scale_init_value=1.0)
+    seen = {}
+
+    def capture(call, args, kwargs, context):
+        if isinstance(context.module, ConvNeXtBlock):
+            seen[context.module.name] = context.module.drop_path_rate
+        return call(*args, **kwargs)
+
+    variables = variables_of(backbone)
+    with nn.intercept_methods(capture):
+        (dropped,) = backbone.apply(variables, X, True, rngs={"dropout": jax.random.key(1)})
+    assert seen == pytest.approx({"stages.0.0": 0.0, "stages.1.0": 0.4995, "stages.1.1": 0.999})
+    assert not jnp.allclose(dropped, backbone.apply(variables, X)[0])
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_activation_checkpointing_wraps_every_block_in_training(train):
+    backbone = ConvNeXt(ARCH, with_cp=True)
+    variables = jax.eval_shape(backbone.init, jax.random.key(0), X)
+    jaxpr = jax.make_jaxpr(lambda v: backbone.apply(v, X, train))(variables)
+    assert str(jaxpr).count("prevent_cse") == (3 if train else 0)
+
+
+def test_activation_checkpointing_changes_nothing():
+    plain, saving = (ConvNeXt({"depths": (1,), "channels": (8,)}, with_cp=with_cp) for with_cp in (False, True))
+    variables = variables_of(plain)
+    gradients = (
+        jax.jit(jax.grad(lambda v, b=b: jnp.sum(jnp.sin(b.apply(v, X, True)[0]))))(variables) for b in (plain, saving)
+    )
+    for a, b in zip(*map(jax.tree.leaves, gradients), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_every_parameter_moves_in_a_bfloat16_step():
+    made = classifier(ARCH, 16, num_classes=10, layer_scale_init_value=1.0, drop_path_rate=0.1)
+    variables = jax.jit(made.init)(jax.random.key(0), X)
+    tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1}, variables["params"])
+    step = jaxcls.make_train_step(
+        made, tx, parallel=Parallel(devices=jax.devices()[:1]), preprocess=lambda images: images.astype(jnp.bfloat16)
+    )
+    state, log_vars = step(
+        jaxcls.create_train_state(variables, tx), {"image": X, "label": np.arange(4, dtype=np.int32)}, jax.random.key(0)
+    )
+    assert np.isfinite(log_vars["loss"])
+    for before, after in zip(*map(jax.tree.leaves, (variables["params"], state.params)), strict=True):
+        assert np.all(np.isfinite(after))
+        assert np.any(before != after)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"arch": "tini"}, "arch='tini'; did you mean 'tiny'"),
+        ({"arch": {"depths": (1,)}}, "expected a dict of 'depths' and 'channels'"),
+        ({"arch": {"depths": (1,), "channels": (8, 16)}}, "one of each a stage"),
+        ({"out_indices": (4,)}, r"out_indices=\(4,\); allowed: -4 to 3"),
+        ({"frozen_stages": 5}, "frozen_stages=5; allowed: up to 4"),
+    ],
+)
+def test_mistakes(arguments, message):
+    with pytest.raises(UserError, match=message):
+        ConvNeXt(**arguments)
