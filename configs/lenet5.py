@@ -1,18 +1,22 @@
 """LeNet-5 (LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition).
 
     python train.py --config=configs/lenet5.py:mnist
-    python train.py --config=configs/lenet5.py:fashion_mnist --config.data_prefix=DIR
+    python train.py --config=configs/lenet5.py:fashion_mnist
 
-MMClassification's recipe lenet5_mnist. The IDX files (plain or .gz) are looked for in `data_prefix`; Debian's package
-`dataset-fashion-mnist` puts those of Fashion-MNIST into /usr/share/datasets/fashion-mnist, the default here.
+MMClassification's recipe lenet5_mnist, its normalisation included. The IDX files (plain or .gz) are looked for in
+`data_prefix` (`--config.data.train.data_prefix=DIR`, the same for val and test); Debian's package
+`dataset-fashion-mnist` puts those of Fashion-MNIST where the recipe expects them.
+
+Measured on Fashion-MNIST: top-1 86.21, 86.01 and 86.54 (seeds 0, 1, 2), 38 s each on two CPU cores; MMClassification
+itself gave 86.58 in 79 s.
 """
 
 from ml_collections import ConfigDict
 
-# source, where its files are, mean and standard deviation of the pixels
+# source and where its files are
 _DATA = {
-    "mnist": ("MNIST", "data/mnist", 33.46, 78.87),
-    "fashion_mnist": ("FashionMNIST", "/usr/share/datasets/fashion-mnist", 72.94, 90.02),
+    "mnist": ("MNIST", "data/mnist"),
+    "fashion_mnist": ("FashionMNIST", "/usr/share/datasets/fashion-mnist"),
 }
 
 
@@ -20,8 +24,8 @@ def get_config(data: str = "mnist") -> ConfigDict:
     """The recipe for `data`."""
     if data not in _DATA:
         raise ValueError(f"configs/lenet5.py:{data}: allowed are {', '.join(_DATA)}")
-    source, data_prefix, mean, std = _DATA[data]
-    pipeline = [dict(type="Resize", size=32), dict(type="Normalize", mean=[mean], std=[std])]
+    source, data_prefix = _DATA[data]
+    pipeline = [dict(type="Resize", size=32), dict(type="Normalize", mean=[33.46], std=[78.87])]
     held_out = dict(type=source, data_prefix=data_prefix, test_mode=True, pipeline=pipeline)
     return ConfigDict(
         dict(
