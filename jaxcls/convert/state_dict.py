@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-# batches that a BatchNorm has seen: PyTorch counts them, nothing reads the count
-_IGNORED = "num_batches_tracked"
+# Buffers: how many batches a BatchNorm has seen, which nothing reads, and what Swin computes from its window's size.
+_IGNORED = ("num_batches_tracked", "relative_position_index", "attn_mask")
 _STATISTICS = {"mean": "running_mean", "var": "running_var"}
 
 

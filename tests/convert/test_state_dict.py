@@ -62,8 +62,9 @@ def test_initial_variables_make_the_round_trip_too():
     assert jax.tree.all(jax.tree.map(np.array_equal, variables, again))
 
 
-def test_pytorchs_counters_are_passed_over(state_dict):
-    convert_state_dict(Network(), {**state_dict, "layer1.0.bn.num_batches_tracked": np.array(7)}, SHAPE)
+def test_buffers_without_a_parameter_are_passed_over(state_dict):
+    buffers = {"layer1.0.bn.num_batches_tracked": np.array(7), "attn.relative_position_index": np.zeros((49, 49))}
+    convert_state_dict(Network(), {**state_dict, **buffers}, SHAPE)
 
 
 def test_all_that_does_not_fit_is_named_at_once(state_dict):
