@@ -6,11 +6,24 @@ import logging
 import platform
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import jax
 import jaxlib
 
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+
+
+class _CurrentStderr(logging.StreamHandler):
+    """Writes to what `sys.stderr` is at the time: a progress bar puts itself between, and stays below the lines."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        pass
 
 
 def get_logger() -> logging.Logger:
@@ -19,7 +32,7 @@ def get_logger() -> logging.Logger:
     if not logger.handlers:
         logger.setLevel(logging.INFO)
         logger.propagate = False
-        _add(logger, logging.StreamHandler())
+        _add(logger, _CurrentStderr())
     return logger
 
 
