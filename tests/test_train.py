@@ -234,6 +234,7 @@ def test_a_damaged_image_is_named(folder, tmp_path):
         ({"model__head__num_classes": 1}, "data.train: labels go from 0 to 1, but the head has 1 classes"),
         ({"data__batch_size": 12}, r"data\.batch_size: 12 does not split over 8 devices"),
         ({"optimizer__type": "SDG"}, "optimizer.type: 'SDG'; did you mean 'SGD'"),
+        ({"optimizer": {"type": "SGD"}}, "optimizer: needs 'lr', the learning rate; it has type"),
         ({"optimizer_config": {"grad_clip": {"norm": 1}}}, r"optimizer_config\.grad_clip: no argument 'norm'"),
         ({"runner": {"type": "EpochRunner", "max_epochs": 1}}, "runner.type: 'EpochRunner'; did you mean"),
         ({"runner": {"max_epochs": 0}}, "runner.max_epochs: 0; expected"),

@@ -111,8 +111,10 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[EpochBa
 
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     max_epochs = _max_epochs(config["runner"])
-    schedule = build_lr_schedule(config["lr_config"], config["optimizer"].get("lr"), max_epochs, len(batches))
     variables = network.init(init_key)
+    if "lr" not in config["optimizer"]:
+        raise UserError(f"optimizer: needs 'lr', the learning rate; it has {', '.join(config['optimizer'])}")
+    schedule = build_lr_schedule(config["lr_config"], config["optimizer"]["lr"], max_epochs, len(batches))
     tx = build_optimizer(config["optimizer"], variables["params"], schedule)
     train_step = make_train_step(
         network.classifier,
