@@ -168,7 +168,7 @@ def restore_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Any], dict[st
             state = ocp.args.PyTreeRestore(restore_args=as_numpy)
             restored = reader.restore(path, ocp.args.Composite(state=state, meta=ocp.args.JsonRestore()))
         return restored["state"], restored["meta"]
-    except Exception as error:
+    except Exception as error:  # damage shows in as many ways as there are files
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise UserError(f"checkpoint {path} cannot be read: {type(error).__name__}: {reason}") from error
 

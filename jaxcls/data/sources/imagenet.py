@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from jaxcls.data.sources.files import EXTENSIONS, FileSource, class_names, image_folder
 from jaxcls.data.sources.folders import Found, read_annotations, read_folders
@@ -31,8 +32,7 @@ class ImageNet(FileSource):
         classes: str | Sequence[str] | None = None,
         test_mode: bool = False,
     ) -> None:
-        folder, names = image_folder(data_prefix), class_names(classes)
-        found = read_folders(folder, names, EXTENSIONS) if ann_file is None else read_annotations(ann_file, names)
+        folder, names, found = _read(data_prefix, ann_file, classes)
         if names is None:
             found = found._replace(classes=_named_by_folder(found))
             if len(found.classes) != 1000:
@@ -70,9 +70,17 @@ class ImageNet21k(FileSource):
     ) -> None:
         if not recursion_subdir:
             raise UserError("recursion_subdir=False: all images below a class folder are taken")
-        folder, names = image_folder(data_prefix), class_names(classes)
-        found = read_folders(folder, names, EXTENSIONS) if ann_file is None else read_annotations(ann_file, names)
+        folder, names, found = _read(data_prefix, ann_file, classes)
         super().__init__(folder, found.names, found.labels, names or _named_by_folder(found))
+
+
+def _read(
+    data_prefix: str, ann_file: str | None, classes: str | Sequence[str] | None
+) -> tuple[Path, tuple[str, ...] | None, Found]:
+    """(image folder, given class names, what the folder or the annotation file lists)."""
+    folder, names = image_folder(data_prefix), class_names(classes)
+    found = read_folders(folder, names, EXTENSIONS) if ann_file is None else read_annotations(ann_file, names)
+    return folder, names, found
 
 
 def _named_by_folder(found: Found) -> tuple[str, ...]:

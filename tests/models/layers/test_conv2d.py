@@ -66,7 +66,9 @@ def assert_like_xla(x_shape, kernel_shape, *window, function=conv2d):
 
 @st.composite
 def convolutions(draw):
-    pair = lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))  # noqa: E731
+    def pair(low, high):
+        return st.tuples(st.integers(low, high), st.integers(low, high))
+
     groups = draw(st.sampled_from([1, 1, 2, 3, 5]))
     channels, outputs = draw(st.sampled_from([1, 1, 2, 9])), draw(st.integers(1, 3))
     kernel, stride, dilation = draw(pair(1, 7)), draw(pair(1, 2)), draw(pair(1, 2))
@@ -149,11 +151,18 @@ def test_half_precision_is_float32_rounded(rule, dtype):
 def test_transformations(rule):
     x, kernel, stride, padding, groups = RULES[rule]
     x, kernel = arrays(x, kernel)
-    loss = lambda kernel, x: jnp.square(conv2d(x, kernel, stride, padding, groups=groups)).mean()  # noqa: E731
-    plain = lambda kernel, x: jnp.square(reference(x, kernel, stride, padding, groups=groups)).mean()  # noqa: E731
+
+    def loss(kernel, x):
+        return jnp.square(conv2d(x, kernel, stride, padding, groups=groups)).mean()
+
+    def plain(kernel, x):
+        return jnp.square(reference(x, kernel, stride, padding, groups=groups)).mean()
+
+    def mean(kernel, x):
+        return lax.pmean(loss(kernel, x), "batch")
+
     wanted = jax.grad(plain)(kernel, x)
     mesh = Mesh(np.array(jax.devices()[:2]), ("batch",))
-    mean = lambda kernel, x: lax.pmean(loss(kernel, x), "batch")  # noqa: E731
     sharded = jax.shard_map(jax.grad(mean), mesh=mesh, in_specs=(P(), P("batch")), out_specs=P())
     got = [
         jax.grad(jax.checkpoint(loss))(kernel, x),
