@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,15 +10,18 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxcls.builder import plain
 from jaxcls.config import complete, save_config
-from jaxcls.data.pipeline import TrainBatches, build_dataset
+from jaxcls.data.pipeline import Loader, TrainBatches, build_dataset
 from jaxcls.data.report import class_report
-from jaxcls.engine import assembly
-from jaxcls.engine.checkpoint import FOLDER, Checkpoints, locate
+from jaxcls.engine import assembly, processes
+from jaxcls.engine.checkpoint import Checkpoints, locate
+from jaxcls.engine.continuation import continue_run, load_from
 from jaxcls.engine.evaluation import Predictions
-from jaxcls.engine.log import open_log
+from jaxcls.engine.log import last_timestamp, open_log
 from jaxcls.engine.parallel import Parallel
-from jaxcls.engine.runner import EpochBasedRunner
+from jaxcls.engine.runner import Runner
+from jaxcls.engine.weights import load_variables
 from jaxcls.errors import UserError
 
 
@@ -27,7 +31,7 @@ def train_model(
     *,
     validate: bool = True,
     resume: bool = False,
-) -> EpochBasedRunner:
+) -> Runner:
     """Trains as a config says, and returns the runner at its end.
 
     Args:
@@ -38,27 +42,20 @@ def train_model(
 
     Raises:
         UserError: a mistake in the config or the data, or a work directory that holds another run.
+        Interrupted: a signal asked for the end; all is saved.
     """
     config, workdir = complete(config), Path(workdir).absolute()
-    if config["resume_from"]:
-        workdir, resume = locate(config["resume_from"])[0], True
-    if not resume and (workdir / "config.json").exists():
+    own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
+    if not (resume or own) and (workdir / "config.json").exists():
         raise UserError(f"{workdir} holds a run already; continue it with --resume, or give another --workdir")
     runner, loaders = assembly.build_runner(config, workdir, validate)
-    parallel = Parallel(config["parallel"])
-    if config["load_from"] and not (resume and (workdir / FOLDER).exists()):
-        runner.state = assembly.load_weights(runner.state, config["load_from"], parallel)
+    processes.barrier("checked")
     runner.checkpoints = Checkpoints(workdir)
-    if resume:
-        assembly.resume(runner, parallel)
-    workdir.mkdir(parents=True, exist_ok=True)
-    save_config(config, workdir / "config.json")
-    open_log(workdir / f"{runner.timestamp}.log")
-    runner.logger.info("Environment info:\n%s", runner.meta["env_info"])
-    runner.logger.info("Config:\n%s", (workdir / "config.json").read_text())
-    batches = loaders["train"].batches
-    assert isinstance(batches, TrainBatches)
-    runner.logger.info("Training data:\n%s", class_report(batches.dataset.classes, batches.dataset.labels))
+    if continue_run(runner, resume, config["resume_from"]):
+        runner.timestamp = last_timestamp(workdir) or runner.timestamp
+    elif config["load_from"]:
+        load_from(runner, config["load_from"])
+    _begin(runner, config, loaders["train"])
     try:
         runner.run(loaders, config["workflow"])
     finally:
@@ -66,6 +63,22 @@ def train_model(
             loader.close()
         runner.checkpoints.close()
     return runner
+
+
+def _begin(runner: Runner, config: Mapping[str, Any], loader: Loader) -> None:
+    """The work directory, its config and the log's first lines."""
+    try:
+        runner.work_dir.mkdir(parents=True, exist_ok=True)
+        if processes.is_first():
+            save_config(config, runner.work_dir / "config.json")
+        open_log(runner.work_dir / f"{runner.timestamp}.log")
+    except OSError as error:
+        raise UserError(f"the work directory cannot be written: {error}") from error
+    runner.logger.info("Environment info:\n%s", runner.meta["env_info"])
+    runner.logger.info("Config:\n%s", json.dumps(plain(config), indent=2, default=str))
+    assert isinstance(loader.batches, TrainBatches)
+    dataset = loader.batches.dataset
+    runner.logger.info("Training data:\n%s", class_report(dataset.classes, dataset.labels))
 
 
 def evaluate_model(
@@ -92,12 +105,16 @@ def evaluate_model(
     config = complete(config)
     evaluation, parallel = config["evaluation"], Parallel(config["parallel"])
     dataset = build_dataset(config["data"].get(split, config["data"]["train"]), f"data.{split}")
-    network = assembly.Network(config, dataset)
+    network = assembly.Network(config, dataset, parallel)
     evaluator = assembly.build_evaluator(config, split, network, parallel)
     if metric is None:
         metric = evaluation.get("metric", "accuracy")
         metric_options = metric_options or evaluation.get("metric_options")
     evaluator.check(metric, metric_options)
-    variables = assembly.load_variables(network.shapes, locate(checkpoint)[1])
+    averaged, raw = load_variables(network.shapes, locate(checkpoint)[1])
     with evaluator.loader:
-        return evaluator.evaluate(variables, metric, metric_options, keep), dataset.classes
+        numbers = evaluator.evaluate(averaged, metric, metric_options, keep)
+        if (config["ema"] or {}).get("evaluate_raw"):
+            raw_numbers = evaluator.evaluate(raw, metric, metric_options)
+            numbers |= {f"raw_{name}": value for name, value in raw_numbers.items()}
+        return numbers, dataset.classes

@@ -8,7 +8,11 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
+from jaxcls.engine.interruption import Interrupted
 from jaxcls.errors import UserError
+
+# the status of a run that a signal stopped and that can be continued: EX_TEMPFAIL of sysexits.h
+INTERRUPTED = 75
 
 
 def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -> None:
@@ -25,6 +29,9 @@ def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -
             main(rest)
         except UserError as error:
             refuse(error)
+        except Interrupted as error:
+            print(error, file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
     app.run(guarded, argv=arguments, flags_parser=_parse)
 

@@ -16,6 +16,9 @@ REQUIRED = ("model", "data", "optimizer", "runner")
 DEFAULTS: dict[str, Any] = {
     "optimizer_config": {},
     "lr_config": {"policy": "fixed"},
+    "momentum_config": None,
+    "ema": None,
+    "precision": "float32",
     "evaluation": {},
     "checkpoint_config": {"interval": 1},
     "log_config": {"interval": 100, "hooks": [{"type": "TextLoggerHook"}]},

@@ -22,10 +22,17 @@ _AHEAD = 2
 
 
 class Predictions(NamedTuple):
-    """What a batch gave: scores (n, K) float32 and labels (n,) or (n, K), without padding, in the data's order."""
+    """What a batch gave, without padding, in the data's order.
+
+    Attributes:
+        scores: (n, K) float32.
+        labels: (n,) or (n, K).
+        loss: mean over the n.
+    """
 
     scores: np.ndarray
     labels: np.ndarray
+    loss: float
 
 
 class Evaluator:
@@ -50,6 +57,7 @@ class Evaluator:
         metric: str | Sequence[str] = "accuracy",
         options: Mapping[str, Any] | None = None,
         keep: Callable[[Predictions], None] | None = None,
+        with_loss: bool = False,
     ) -> dict[str, Any]:
         """The metrics' numbers over the whole data, name -> percent.
 
@@ -58,30 +66,33 @@ class Evaluator:
             metric: names, as in `jaxcls.metrics`.
             options: theirs.
             keep: gets the predictions of each batch.
+            with_loss: whether to give the mean of the head's losses too, as `loss`.
         """
-        metrics = build_metrics(metric, options)
+        metrics, loss, count = build_metrics(metric, options), 0.0, 0
         for batch in self.predictions(variables):
             for one in metrics:
                 one.update(batch.scores, batch.labels)
+            loss, count = loss + batch.loss * len(batch.labels), count + len(batch.labels)
             if keep is not None:
                 keep(batch)
-        return {name: value for one in metrics for name, value in one.compute().items()}
+        numbers = {name: value for one in metrics for name, value in one.compute().items()}
+        return {**numbers, "loss": loss / count} if with_loss else numbers
 
     def predictions(self, variables: Mapping[str, Any]) -> Iterator[Predictions]:
         """The predictions of each batch, of all processes."""
         variables = self.parallel.place_state(variables)
-        running: deque[tuple[Any, Any]] = deque()
+        running: deque[tuple[Any, Any, Any]] = deque()
         for batch in self.loader.iterate():
-            scores, _ = self.eval_step(variables, batch)
-            running.append((scores, batch))
+            scores, log_vars = self.eval_step(variables, batch)
+            running.append((scores, log_vars["loss"], batch))
             if len(running) > _AHEAD:
                 yield self._fetch(*running.popleft())
         while running:
             yield self._fetch(*running.popleft())
 
-    def _fetch(self, scores: jax.Array, batch: dict[str, jax.Array]) -> Predictions:
+    def _fetch(self, scores: jax.Array, loss: jax.Array, batch: dict[str, jax.Array]) -> Predictions:
         rows = tuple(self.parallel.local_rows(array) for array in (scores, batch["label"], batch["mask"]))
         if jax.process_count() > 1:
             rows = multihost_utils.process_allgather(rows, tiled=True)
         mask = rows[2] > 0
-        return Predictions(rows[0][mask], rows[1][mask])
+        return Predictions(rows[0][mask], rows[1][mask], float(loss))

@@ -54,6 +54,12 @@ def open_log(path: Path) -> logging.Logger:
     return logger
 
 
+def last_timestamp(workdir: Path) -> str | None:
+    """That of the newest log in a work directory; None where there is none."""
+    names = sorted(path.name for path in workdir.glob("*.log.json"))
+    return names[-1].removesuffix(".log.json") if names else None
+
+
 def env_info() -> str:
     """Versions and devices, one line each."""
     devices = jax.devices()

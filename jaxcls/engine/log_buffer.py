@@ -33,10 +33,23 @@ class LogBuffer:
 
     def average(self, n: int = 0) -> None:
         """Puts the weighted mean of the last `n` values of each name (0: all) into `output`."""
-        for name, values in jax.device_get({name: values[-n:] for name, values in self._values.items()}).items():
+        for name, values in self._fetch(n).items():
             weights = np.asarray(self._counts[name][-n:], np.float64)
             self.output[name] = float(np.sum(np.asarray(values, np.float64) * weights) / np.sum(weights))
         self.ready = True
+
+    def _fetch(self, n: int) -> dict[str, list[Any]]:
+        return jax.device_get({name: values[-n:] for name, values in self._values.items()})
+
+    def state(self, n: int) -> dict[str, Any]:
+        """The last `n` values of each name, for `restore`."""
+        values = {name: [float(value) for value in values] for name, values in self._fetch(n).items()}
+        return {"values": values, "counts": {name: counts[-n:] for name, counts in self._counts.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up what `state` gave."""
+        self._values = {name: list(values) for name, values in state["values"].items()}
+        self._counts = {name: list(counts) for name, counts in state["counts"].items()}
 
     def clear(self) -> None:
         """Forgets everything."""

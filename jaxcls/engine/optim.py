@@ -7,6 +7,7 @@ optimiser holds: SGD's and Adam's decay is added to the gradient, AdamW's is app
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -174,3 +175,24 @@ def clip_by_norm(grads: PyTree, max_norm: float, norm_type: float = 2.0) -> tupl
         norm = sum(jnp.sum(jnp.abs(leaf) ** norm_type) for leaf in leaves) ** (1.0 / norm_type)
     scale = jnp.minimum(1.0, max_norm / (norm + 1e-6))
     return jax.tree.map(lambda leaf: leaf * scale.astype(leaf.dtype), grads), norm
+
+
+def at_step(opt_state: PyTree, step: Any) -> PyTree:
+    """The state with its schedules at `step`."""
+
+    def is_schedule(node: Any) -> bool:
+        return isinstance(node, optax.ScaleByScheduleState)
+
+    return jax.tree.map(
+        lambda node: node._replace(count=step) if is_schedule(node) else node, opt_state, is_leaf=is_schedule
+    )
+
+
+def build_grad_clip(config: Mapping[str, Any]) -> Callable[[PyTree], tuple[PyTree, jax.Array]]:
+    """Gradients -> clipped gradients and their norm before, as a `grad_clip` config says."""
+    for key in config:
+        if key not in ("max_norm", "norm_type"):
+            raise UserError(
+                f"optimizer_config.grad_clip: no argument {key!r}; {close_names(key, ('max_norm', 'norm_type'))}"
+            )
+    return partial(clip_by_norm, **config)

@@ -1,15 +1,20 @@
-"""The epoch runner: calls the step and, at ten stages, the hooks (mmcv/runner/epoch_based_runner.py)."""
+"""What runs a workflow: calls the step and, at ten stages, the hooks (mmcv/runner/base_runner.py).
+
+`EpochBasedRunner` counts in passes over the training data, `IterBasedRunner` in training steps.
+"""
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from getpass import getuser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 
@@ -17,17 +22,18 @@ from jaxcls.builder import build
 from jaxcls.engine import hooks as hook_package
 from jaxcls.engine.checkpoint import Checkpoints
 from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
+from jaxcls.engine.interruption import Interrupted, Interruption
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.log_buffer import LogBuffer
 from jaxcls.errors import UserError
 
-__all__ = ["EpochBasedRunner"]
+__all__ = ["EpochBasedRunner", "IterBasedRunner"]
 
 Step = Callable[..., tuple[Any, dict[str, Any]]]
 
 
-class EpochBasedRunner:
-    """Runs the workflow epoch by epoch.
+class Runner(ABC):
+    """Runs the workflow.
 
     Hooks see the runner and observe: what changes the mathematics is in `train_step`.
 
@@ -35,9 +41,11 @@ class EpochBasedRunner:
         state: the train state; each step makes a new one.
         mode: `train` or `val` inside an epoch, None outside.
         epoch, iter, inner_iter: epochs done, training iterations done, place in the current epoch.
-        max_epochs, max_iters: where training ends.
+        iters_per_epoch: training iterations in a pass over the data.
         outputs: the last step's `log_vars`, on the device.
+        loaders: those of `run`.
         log_buffer: what the loggers average.
+        log_intervals: after how many iterations some logger reads the device's values.
         meta: what the log's first line says.
 
     Args:
@@ -46,13 +54,18 @@ class EpochBasedRunner:
         state: the state to begin with.
         key: the PRNG key that each step folds with its number.
         schedule: step -> learning rate, for the log.
-        max_epochs: epochs of training.
+        momentum_schedule: step -> momentum, for the log; None where nothing changes it.
+        length: of the training, in epochs or iterations.
         batch_size: samples in a training step, for the log.
         work_dir: where hooks write.
         timestamp: of the log files' names; default: now.
         checkpoints: those of the work directory.
         meta: what the log's first line says: env_info, seed, config, CLASSES.
+        identity: what a continuation must have in common with the run that it continues, name -> JSON value.
+        network: what runs on the devices: `classifier`, `parallel`, `preprocess`; for hooks that compute.
     """
+
+    by_epoch: ClassVar[bool]
 
     def __init__(
         self,
@@ -62,67 +75,81 @@ class EpochBasedRunner:
         key: Any,
         *,
         schedule: Callable[[int], Any],
-        max_epochs: int,
+        length: int,
         batch_size: int,
         work_dir: str | Path,
+        momentum_schedule: Callable[[int], Any] | None = None,
         timestamp: str = "",
         checkpoints: Checkpoints | None = None,
         meta: Mapping[str, Any] | None = None,
+        identity: Mapping[str, Any] | None = None,
+        network: Any = None,
     ) -> None:
         self.train_step, self.eval_step = train_step, eval_step
-        self.state, self.key, self.schedule = state, key, schedule
-        self.max_epochs, self.batch_size = max_epochs, batch_size
+        self.state, self.key = state, key
+        self.schedule, self.momentum_schedule = schedule, momentum_schedule
+        self.length, self.batch_size, self.network = length, batch_size, network
         self.timestamp = timestamp or time.strftime("%Y%m%d_%H%M%S")
-        self.work_dir, self.checkpoints, self.meta = Path(work_dir), checkpoints, dict(meta or {})
-        self.epoch = self.iter = self.inner_iter = 0
-        self.iters_per_epoch = 0
+        self.work_dir, self.checkpoints = Path(work_dir), checkpoints
+        self.meta, self.identity = dict(meta or {}), dict(identity or {})
+        self.epoch = self.iter = self.inner_iter = self.iters_per_epoch = 0
         self.mode: str | None = None
         self.outputs: dict[str, Any] = {}
+        self.loaders: Mapping[str, Any] = {}
         self.hooks: list[Hook] = []
         self.log_buffer = LogBuffer()
         self.log_intervals: set[int] = set()
-        self._iteration_done = True
         self.logger = get_logger()
+        self.interruption = Interruption()
+        self.stop_reason: str | None = None
+        self.stage: str | None = None
+        self._called: list[str] = []  # hooks that the stage is done with
+        self._restored: dict[str, Any] = {}
+        self._iteration_done = True
+
+    # what differs between the two
 
     @property
+    @abstractmethod
+    def max_epochs(self) -> int:
+        """Epochs in the whole run."""
+
+    @property
+    @abstractmethod
     def max_iters(self) -> int:
         """Training iterations in the whole run."""
-        return self.max_epochs * self.iters_per_epoch
 
-    @property
-    def end_of_epoch(self) -> bool:
-        """Whether the current iteration is the epoch's last."""
-        return self.inner_iter + 1 == self.iters_per_epoch
+    @abstractmethod
+    def _run(self, workflow: Sequence[tuple[str, int]]) -> None:
+        """The workflow's parts in turn, from where the run stands to its end."""
 
-    @property
-    def log_is_due(self) -> bool:
-        """Whether a logger will read the device's values after this iteration."""
-        return self.end_of_epoch or any((self.inner_iter + 1) % interval == 0 for interval in self.log_intervals)
+    # hooks
 
-    def current_lr(self) -> float:
-        """The learning rate of the latest training iteration, or of the first."""
-        latest = self.iter if self.mode == "train" and not self._iteration_done else self.iter - 1
-        return float(self.schedule(max(latest, 0)))
-
-    def register_hook(self, hook: Hook, priority: int | str = "NORMAL") -> None:
-        """Adds a hook behind those of the same priority.
+    def register_hook(self, hook: Hook, priority: int | str | None = None) -> None:
+        """Adds a hook behind those of the same priority; None: its class's own.
 
         Raises:
             UserError: no such priority.
         """
-        hook.priority = priority_value(priority)
+        hook.priority = priority_value(type(hook).priority if priority is None else priority)
         bisect.insort_right(self.hooks, hook, key=lambda registered: registered.priority)
 
     def register_hook_from_cfg(self, config: Mapping[str, Any], where: str = "custom_hooks") -> None:
         """Adds the hook that a config node describes; `priority` is one of its keys."""
         arguments = dict(config)
-        priority = arguments.pop("priority", "NORMAL")
+        priority = arguments.pop("priority", None)
         self.register_hook(build(arguments, hook_package, where), priority)
 
     def call_hook(self, stage: str) -> None:
         """Calls `stage` of each hook, in order of priority."""
-        for hook in self.hooks:
+        self._call(self.hooks, stage, [])
+
+    def _call(self, hooks: Sequence[Hook], stage: str, called: list[str]) -> None:
+        self.stage, self._called = stage, called
+        for hook in hooks:
             getattr(hook, stage)(self)
+            called.append(type(hook).__name__)
+        self.stage = None
 
     def hook_table(self) -> str:
         """Which hooks act at which stage, in their order."""
@@ -135,73 +162,304 @@ class EpochBasedRunner:
                 lines.append(" -------------------- ")
         return "\n".join(lines)
 
+    # what hooks ask
+
+    @property
+    def end_of_epoch(self) -> bool:
+        """Whether the current iteration is the epoch's last; in a run by iterations, the run's last."""
+        return self.inner_iter + 1 == self.iters_per_epoch if self.by_epoch else self.iter + 1 == self.max_iters
+
+    @property
+    def log_is_due(self) -> bool:
+        """Whether a logger will read the device's values after this iteration."""
+        count = self.inner_iter + 1 if self.by_epoch else self.iter + 1
+        return self.end_of_epoch or any(count % interval == 0 for interval in self.log_intervals)
+
+    def current_lr(self) -> float:
+        """The learning rate of the latest training iteration, or of the first."""
+        return float(self.schedule(self._latest()))
+
+    def current_momentum(self) -> float | None:
+        """The momentum of the latest training iteration; None where nothing changes it."""
+        return None if self.momentum_schedule is None else float(self.momentum_schedule(self._latest()))
+
+    def _latest(self) -> int:
+        return max(self.iter if self.mode == "train" and not self._iteration_done else self.iter - 1, 0)
+
+    def request_stop(self, reason: str) -> None:
+        """Ends training after the current epoch, or iteration where those are counted."""
+        self.stop_reason = reason
+
+    # running
+
     def run(self, loaders: Mapping[str, Any], workflow: Sequence[tuple[str, int]] = (("train", 1),)) -> None:
-        """Trains from `epoch` to `max_epochs`.
+        """Trains from where the run stands to its end.
 
         Args:
             loaders: `train` and, where the workflow asks for it, `val` -> a `jaxcls.data.loader.Loader`.
-            workflow: what to do in turn: (`train` or `val`, how many epochs of it).
+            workflow: what to do in turn: (`train` or `val`, how many epochs or iterations of it).
 
         Raises:
             UserError: a workflow of other parts.
+            Interrupted: a signal asked for the end; everything is saved.
         """
-        parts = {"train": self.train, "val": self.val}
         for mode, _ in workflow:
-            if mode not in parts or mode not in loaders:
+            if mode not in ("train", "val") or mode not in loaders:
                 raise UserError(f"workflow: {mode!r}; there are loaders for {', '.join(loaders)}")
         if not any(mode == "train" for mode, _ in workflow):
             raise UserError("workflow: no part trains")
-        self.iters_per_epoch = len(loaders["train"])
+        self.loaders, self.iters_per_epoch = loaders, len(loaders["train"])
         host = f"{getuser()}@{socket.gethostname()}"
         self.logger.info("Start running, host: %s, work_dir: %s", host, self.work_dir)
         self.logger.info("Hooks will be executed in the following order:\n%s", self.hook_table())
-        self.logger.info("workflow: %s, max: %d epochs", [tuple(part) for part in workflow], self.max_epochs)
-        self.call_hook("before_run")
-        with closing(loaders["train"].iterate(start=self.iter)) as batches:
-            sources = {"train": batches, "val": loaders.get("val")}
-            while self.epoch < self.max_epochs:
-                for mode, epochs in workflow:
-                    for _ in range(epochs):
-                        if mode == "train" and self.epoch >= self.max_epochs:
-                            break
-                        parts[mode](sources[mode])
-        self.mode = None
-        self.call_hook("after_run")
+        unit, length = ("epochs", self.max_epochs) if self.by_epoch else ("iters", self.max_iters)
+        self.logger.info("workflow: %s, max: %d %s", [tuple(part) for part in workflow], length, unit)
+        with self.interruption, closing(loaders["train"].iterate(start=self.iter)) as batches:
+            self.train_batches = batches
+            self.call_hook("before_run")
+            try:
+                self._finish_stage()
+                self._run(workflow)
+                if self.stop_reason:
+                    self.logger.info("training ends early: %s", self.stop_reason)
+            finally:
+                self.mode = None
+            self.call_hook("after_run")
+
+    def train_iteration(self) -> None:
+        """One training step and its stages."""
+        batch = next(self.train_batches)
+        self._iteration_done = False
+        self.call_hook("before_train_iter")
+        self.state, self.outputs = self.train_step(self.state, batch, self.key)
+        self.log_buffer.update(self.outputs, self.batch_size)
+        self.call_hook("after_train_iter")
+        self._end_iteration()
+        if self.interruption.agreed(self.iter):
+            self._stop()
+
+    def _end_iteration(self) -> None:
+        self._iteration_done = True
+        self.iter += 1
+
+    def val_iteration(self, batch: Mapping[str, Any]) -> None:
+        """One validation step, in evaluation mode, and its stages."""
+        self.call_hook("before_val_iter")
+        assert self.eval_step is not None
+        _, self.outputs = self.eval_step(self.state.variables, batch)
+        self.log_buffer.update(self.outputs, int(jax.device_get(batch["mask"]).sum()))
+        self.call_hook("after_val_iter")
+        self.stop_if_requested()
+
+    # saving and continuing
+
+    @property
+    def checkpoint_number(self) -> int:
+        """The number of a checkpoint saved now: that of the epoch, or of the iteration, that is being completed."""
+        if self.identity.get("numbered_by", "epoch") == "epoch":
+            return self.epoch + 1
+        return self.iter + (self.stage == "after_train_iter")
 
     def save_checkpoint(self) -> None:
-        """Saves what a continuation needs; to be called after an epoch's last iteration."""
+        """Saves what a continuation needs; to be called by a hook after an epoch's or an iteration's end."""
         assert self.checkpoints is not None
-        self.checkpoints.save(self.epoch + 1, self.state, {"epoch": self.epoch + 1, "iter": self.iter})
+        self.checkpoints.save(self.checkpoint_number, self.state, self.position())
 
-    def train(self, batches: Any) -> None:
-        """One epoch of training.
+    def position(self) -> dict[str, Any]:
+        """Where the run stands, beside the state; JSON.
 
-        Args:
-            batches: an iterator that goes on across epochs.
+        `epoch` and `iter` are those done when the stage will be. A stage is saved with the hooks that it is through
+        with: a continuation calls the others.
         """
+        return {
+            "epoch": self.epoch + (self.stage == "after_train_epoch"),
+            "iter": self.iter + (self.stage == "after_train_iter"),
+            "stage": self.stage,
+            "called": list(self._called),
+            "log_buffer": self._pending_log(),
+            "hooks": {name: state for name, hook in self._named_hooks() if (state := hook.state())},
+            **self.identity,
+        }
+
+    def _pending_log(self) -> dict[str, Any]:
+        """What the next log line averages; nothing where an epoch has ended."""
+        if self.stage == "after_train_epoch":
+            return {}
+        return self.log_buffer.state(max(self.log_intervals, default=1))
+
+    def restore(self, state: Any, position: Mapping[str, Any]) -> None:
+        """Takes up the state and the position of a checkpoint.
+
+        Raises:
+            UserError: it is of a run with which this one cannot go on.
+        """
+        for name, value in self.identity.items():
+            if position.get(name) != value:
+                raise UserError(
+                    f"cannot continue: {name} was {position.get(name)!r} when the checkpoint was saved and is "
+                    f"{value!r} now; set it back, or start anew from these weights with --load_from"
+                )
+        self.state, self._restored = state, dict(position)
+        self.epoch, self.iter = position["epoch"], position["iter"]
+        for name, hook in self._named_hooks():
+            if name in position["hooks"]:
+                hook.restore(position["hooks"][name])
+
+    def _named_hooks(self) -> Iterator[tuple[str, Hook]]:
+        """The hooks under names that are unique: their type, and a number from the second of a type on."""
+        seen: dict[str, int] = {}
+        for hook in self.hooks:
+            name = type(hook).__name__
+            seen[name] = seen.get(name, 0) + 1
+            yield (name if seen[name] == 1 else f"{name}-{seen[name]}"), hook
+
+    def _finish_stage(self) -> None:
+        """After a continuation's start: the rest of the stage in which its checkpoint was saved."""
+        stage = self._restored.get("stage")
+        if stage is None:
+            return
+        left, called = list(self.hooks), list(self._restored["called"])
+        for name in self._restored["called"]:
+            left = _without_first(left, name)
+        self.mode = "train"
+        self.epoch -= stage == "after_train_epoch"
+        self.iter -= stage == "after_train_iter"
+        self.inner_iter = (self.iter - self.epoch * self.iters_per_epoch) if self.by_epoch else 0
+        if stage == "after_train_iter":
+            self.log_buffer.restore(self._restored.pop("log_buffer"))
+            self._iteration_done = False
+            self._call(left, stage, called)
+            self._end_iteration()
+            self._restored["log_buffer"] = self._pending_log()
+        else:
+            self.inner_iter -= 1
+            self._call(left, stage, called)
+            self.epoch += 1
+
+    def restore_log(self) -> None:
+        """In the middle of an epoch that an earlier run began: the values since its last log line."""
+        if buffer := self._restored.pop("log_buffer", None):
+            self.log_buffer.restore(buffer)
+
+    def stop_if_requested(self) -> None:
+        """Saves and raises Interrupted if this process, being the only one, was asked to stop."""
+        if self.interruption.requested():
+            self._stop()
+
+    def _stop(self) -> None:
+        assert self.checkpoints is not None
+        where = f"epoch {self.epoch + 1}, iteration {self.iter}"
+        self.logger.info("%s: saving at %s", self.interruption.name, where)
+        folder = self.checkpoints.save_interrupted(self.iter, self.state, self.position())
+        self.call_hook("after_run")
+        raise Interrupted(f"{self.interruption.name}: stopped at {where}, saved in {folder}; continue with --resume")
+
+
+def _without_first(hooks: list[Hook], name: str) -> list[Hook]:
+    """The hooks, less the first one of that type."""
+    place = next((i for i, hook in enumerate(hooks) if type(hook).__name__ == name), len(hooks))
+    return hooks[:place] + hooks[place + 1 :]
+
+
+def _parts(workflow: Sequence[tuple[str, int]], done: int, length: int, within: bool) -> Iterator[tuple[str, int]]:
+    """The modes that are still to run, each with its place in its part of the workflow.
+
+    The workflow repeats as long as fewer than `length` training parts have run; the last time through it, only its
+    validation goes on beyond that.
+
+    Args:
+        workflow: (mode, how often).
+        done: training parts that an earlier run has completed.
+        length: training parts in all.
+        within: whether the earlier run had begun the next one.
+    """
+    trained = 0
+    while trained < length:
+        for mode, place in ((mode, place) for mode, count in workflow for place in range(count)):
+            if mode == "train":
+                if trained == length:
+                    continue
+                trained += 1
+            if trained > done or (mode == "val" and trained == done and not within):
+                yield mode, place
+
+
+class EpochBasedRunner(Runner):
+    """Runs the workflow epoch by epoch (mmcv/runner/epoch_based_runner.py)."""
+
+    by_epoch = True
+
+    @property
+    def max_epochs(self) -> int:
+        return self.length
+
+    @property
+    def max_iters(self) -> int:
+        return self.length * self.iters_per_epoch
+
+    def _run(self, workflow: Sequence[tuple[str, int]]) -> None:
+        within = self.iter > self.epoch * self.iters_per_epoch
+        for mode, _ in _parts(workflow, self.epoch, self.length, within):
+            if self.stop_reason and mode == "train":
+                break
+            if mode == "train":
+                self.train_epoch()
+            else:
+                self.val_epoch()
+
+    def train_epoch(self) -> None:
+        """One epoch of training, or what is left of it."""
         self.mode = "train"
         self.call_hook("before_train_epoch")
+        self.restore_log()
         for place in range(self.iter - self.epoch * self.iters_per_epoch, self.iters_per_epoch):
-            self.inner_iter, batch = place, next(batches)
-            self._iteration_done = False
-            self.call_hook("before_train_iter")
-            self.state, self.outputs = self.train_step(self.state, batch, self.key)
-            self.log_buffer.update(self.outputs, self.batch_size)
-            self.call_hook("after_train_iter")
-            self._iteration_done = True
-            self.iter += 1
+            self.inner_iter = place
+            self.train_iteration()
         self.call_hook("after_train_epoch")
         self.epoch += 1
 
-    def val(self, loader: Any) -> None:
+    def val_epoch(self) -> None:
         """One pass over the validation data: its losses, in evaluation mode."""
         self.mode = "val"
         self.call_hook("before_val_epoch")
-        for place, batch in enumerate(loader.iterate()):
+        for place, batch in enumerate(self.loaders["val"].iterate()):
             self.inner_iter = place
-            self.call_hook("before_val_iter")
-            assert self.eval_step is not None
-            _, self.outputs = self.eval_step(self.state.variables, batch)
-            self.log_buffer.update(self.outputs, int(jax.device_get(batch["mask"]).sum()))
-            self.call_hook("after_val_iter")
+            self.val_iteration(batch)
         self.call_hook("after_val_epoch")
+
+
+class IterBasedRunner(Runner):
+    """Runs the workflow iteration by iteration (mmcv/runner/iter_based_runner.py).
+
+    `before_epoch` and `after_epoch` of the hooks are called once, at the ends of the run.
+    """
+
+    by_epoch = False
+
+    @property
+    def max_epochs(self) -> int:
+        return -(-self.length // self.iters_per_epoch)
+
+    @property
+    def max_iters(self) -> int:
+        return self.length
+
+    def _run(self, workflow: Sequence[tuple[str, int]]) -> None:
+        self.call_hook("before_epoch")
+        self.restore_log()
+        val_batches = self._val_batches()
+        for mode, place in _parts(workflow, self.iter, self.length, within=False):
+            if self.stop_reason and mode == "train":
+                break
+            self.mode, self.inner_iter, self.epoch = mode, place, self.iter // self.iters_per_epoch
+            if mode == "train":
+                self.train_iteration()
+            else:
+                self.val_iteration(next(val_batches))
+        self.mode = None
+        self.call_hook("after_epoch")
+
+    def _val_batches(self) -> Iterator[Any]:
+        """The validation data, over and over."""
+        for loader in itertools.repeat(self.loaders["val"]):
+            yield from loader.iterate()

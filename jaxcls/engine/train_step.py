@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,13 +13,17 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcls import collectives
-from jaxcls.engine.optim import clip_by_norm
+from jaxcls.engine.accumulation import Accumulation
+from jaxcls.engine.ema import Ema
+from jaxcls.engine.optim import at_step
 from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.precision import Precision
 from jaxcls.engine.train_state import TrainState
 
 Batch = dict[str, Any]
 Preprocess = Callable[[Array], Array]
 Augment = Callable[[Array, Array, Array], tuple[Array, Array]]
+Clip = Callable[[Any], tuple[Any, Array]]
 
 
 def parse_losses(losses: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
@@ -54,23 +59,39 @@ def make_train_step(
     tx: optax.GradientTransformation,
     *,
     parallel: Parallel | None = None,
-    grad_clip: Mapping[str, float] | None = None,
+    clip: Clip | None = None,
     preprocess: Preprocess = to_float,
     augment: Augment | None = None,
+    ema: Ema | None = None,
+    precision: Precision = Precision(),  # noqa: B008 (immutable)
+    accumulation: Accumulation = Accumulation(),  # noqa: B008 (immutable)
 ) -> Callable[[TrainState, Batch, Array], tuple[TrainState, dict[str, Array]]]:
     """The compiled step `(state, batch, key) -> (state, log_vars)`, data-parallel over the devices.
+
+    An iteration whose gradients are not finite changes nothing but the state's `step`, `skipped_updates` and loss
+    scale.
 
     Args:
         classifier: an unbound module with `forward_train` and `is_frozen`.
         tx: the optimiser.
         parallel: how and on which devices; default: pmap over all.
-        grad_clip: `max_norm` and `norm_type`; the norm is logged as `grad_norm`.
+        clip: gradients -> clipped gradients and their norm, which is logged as `grad_norm`.
         preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device.
         augment: (key, images, labels) -> images and soft labels (N, K): what mixes a device's share of the batch.
+        ema: the averages to keep; those of the state were made with the same.
+        precision: what the network computes in.
+        accumulation: how many iterations make an update.
 
     The step takes the state (whose buffers it reuses), a batch of `image` (N, H, W, C) and `label` (N,) or (N, K),
     N a multiple of the devices, and a PRNG key, which it folds with the step's number and the device's.
     """
+
+    def update(state: TrainState, grads: Any) -> tuple[TrainState, Array]:
+        grads, norm = clip(grads) if clip is not None else (grads, jnp.zeros(()))
+        updates, opt_state = tx.update(grads, at_step(state.opt_state, state.step), state.params)
+        # Weight decay and momentum must not reach the frozen ones either.
+        params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates))
+        return state.replace(params=params, opt_state=opt_state), norm
 
     def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
@@ -80,9 +101,10 @@ def make_train_step(
             images, labels = augment(augment_key, images, labels)
 
         def loss_fn(params: Any) -> tuple[Array, Any]:
+            params = _map_frozen(classifier, jax.lax.stop_gradient, params)
             losses, updated = classifier.apply(
-                {"params": _map_frozen(classifier, jax.lax.stop_gradient, params), "batch_stats": state.batch_stats},
-                images,
+                precision.cast({"params": params, "batch_stats": state.batch_stats}),
+                precision.cast_images(images),
                 labels,
                 method="forward_train",
                 rngs={"dropout": dropout_key},
@@ -91,16 +113,22 @@ def make_train_step(
             loss, log_vars = parse_losses(losses)
             return loss, (updated.get("batch_stats", {}), log_vars)
 
-        grads, (batch_stats, log_vars) = jax.grad(loss_fn, has_aux=True)(state.params)
-        grads, batch_stats, log_vars = collectives.pmean((grads, batch_stats, log_vars))
-        if grad_clip:
-            grads, log_vars["grad_norm"] = clip_by_norm(grads, **grad_clip)
-        updates, opt_state = tx.update(grads, state.opt_state, state.params)
-        # Weight decay and momentum must not reach them either.
-        updates = _map_frozen(classifier, jnp.zeros_like, updates)
-        params = optax.apply_updates(state.params, updates)
-        state = state.replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state)
-        return state, log_vars
+        grads, (batch_stats, log_vars), finite, scale = precision.gradient(loss_fn, state.params, state.loss_scale)
+        batch_stats = jax.tree.map(partial(jnp.where, finite), batch_stats, state.batch_stats)
+        state, norm = accumulation.run(update, state, grads, finite)
+        if clip is not None:
+            log_vars["grad_norm"] = norm
+        if ema is not None:
+            state = state.replace(
+                ema_params=ema.update(state.ema_params, state.params, state.step),
+                ema_batch_stats=ema.update(state.ema_batch_stats, batch_stats, state.step) if ema.statistics else None,
+            )
+        return state.replace(
+            step=state.step + 1,
+            batch_stats=batch_stats,
+            loss_scale=scale,
+            skipped_updates=state.skipped_updates + jnp.where(finite, 0, 1),
+        ), log_vars
 
     parallel = parallel or Parallel()
     compiled = parallel.wrap_train_step(train_step)
@@ -119,17 +147,22 @@ def _map_frozen(classifier: nn.Module, function: Callable[[Array], Array], tree:
 
 
 def make_eval_step(
-    classifier: nn.Module, *, parallel: Parallel | None = None, preprocess: Preprocess = to_float
+    classifier: nn.Module,
+    *,
+    parallel: Parallel | None = None,
+    preprocess: Preprocess = to_float,
+    precision: Precision = Precision(),  # noqa: B008 (immutable)
 ) -> Callable[[Mapping[str, Any], Batch], tuple[Array, dict[str, Array]]]:
     """The compiled step `(variables, batch) -> (scores, log_vars)` in evaluation mode.
 
-    The batch has a `mask` (N,) beside `image` and `label`: 0 for the rows that fill up the last one. `scores` are
-    (N, K), this and the other processes' rows over the devices (`Parallel.local_rows` fetches them); `log_vars` are
-    means over all rows that count.
+    `variables` are float32 whatever the precision. The batch has a `mask` (N,) beside `image` and `label`: 0 for the
+    rows that fill up the last one. `scores` are (N, K), this and the other processes' rows over the devices
+    (`Parallel.local_rows` fetches them); `log_vars` are means over all rows that count.
     """
 
     def eval_step(variables: Mapping[str, Any], batch: Batch) -> tuple[Array, dict[str, Array]]:
-        images, mask = preprocess(batch["image"]), batch["mask"]
+        images, mask = precision.cast_images(preprocess(batch["image"])), batch["mask"]
+        variables = precision.cast(variables)
         scores, losses = classifier.apply(variables, images, batch["label"], mask, method="evaluate")
         count = jnp.sum(mask)
         total = jnp.maximum(collectives.psum(count), 1.0)

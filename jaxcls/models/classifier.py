@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
@@ -30,8 +31,8 @@ class ImageClassifier(nn.Module):
     init_cfg: Any = None
 
     def __call__(self, images: Array) -> Array:
-        """Logits (N, K) in evaluation mode, without softmax."""
-        return self.head(self.extract_feat(images))
+        """Logits (N, K), float32, in evaluation mode, without softmax."""
+        return self.head(self.extract_feat(images)).astype(jnp.float32)
 
     def extract_feat(self, images: Array, stage: str = "neck", train: bool = False) -> Any:
         """Features after the `backbone` or the `neck` (a tuple), or the head's `pre_logits` (N, D)."""
@@ -55,7 +56,7 @@ class ImageClassifier(nn.Module):
             mask: (N,), 0 for images that do not count.
             train: batch statistics, dropout and stochastic depth on.
         """
-        logits = self.head(self.extract_feat(images, train=train), train)
+        logits = self.head(self.extract_feat(images, train=train), train).astype(jnp.float32)
         return self.head.losses(logits, labels, mask)
 
     def evaluate(self, images: Array, labels: Array, mask: Array | None = None) -> tuple[Array, dict[str, Any]]:

@@ -12,6 +12,7 @@ import optax
 import pytest
 
 from jaxcls.engine.checkpoint import Checkpoints, fit, locate, restore_checkpoint
+from jaxcls.engine.log import get_logger
 from jaxcls.engine.train_state import create_train_state
 from jaxcls.errors import UserError
 
@@ -32,8 +33,8 @@ def checkpoints(tmp_path):
 def test_what_is_saved_comes_back(checkpoints):
     checkpoints.save(1, state(7.0), {"epoch": 1, "iter": 23})
     checkpoints.wait()
-    arrays, meta = checkpoints.restore(1)
-    assert meta == {"epoch": 1, "iter": 23, "number": 1}
+    arrays, meta = restore_checkpoint(checkpoints.directory / "1")
+    assert meta == {"epoch": 1, "iter": 23, "number": 1, "best": None}
     restored = fit(state(), arrays, "it")
     assert type(restored.opt_state) is type(state().opt_state)
     np.testing.assert_array_equal(restored.params["backbone"]["layer1.0"]["kernel"], np.full((2, 3), 7.0))
@@ -44,8 +45,16 @@ def test_a_state_may_change_while_it_is_written(checkpoints):
     checkpoints.save(1, kept, {})
     kept.params["backbone"]["layer1.0"]["kernel"].delete()  # as a donated buffer is
     checkpoints.wait()
-    arrays, _ = checkpoints.restore(1)
+    arrays, _ = restore_checkpoint(checkpoints.directory / "1")
     assert np.all(arrays["params"]["backbone"]["layer1.0"]["kernel"] == 1.0)
+
+
+def flip_bit(folder):
+    for path in folder.glob("*/**/*"):
+        if path.name == "metadata":  # which no checksum of Orbax covers
+            content = bytearray(path.read_bytes())
+            content[-5] ^= 1
+            path.write_bytes(content)
 
 
 def test_the_newest_and_the_best_stay(tmp_path):
@@ -71,19 +80,45 @@ def empty(folder):
     folder.mkdir()
 
 
-@pytest.mark.parametrize("damage", [truncate, empty])
+@pytest.mark.parametrize("damage", [truncate, flip_bit, empty])
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning(checkpoints, damage, caplog, monkeypatch):
     for number in (1, 2):
-        checkpoints.save(number, state(number), {})
+        checkpoints.save(number, state(number), {"iter": number})
+        checkpoints.set_best(number, "accuracy_top-1", number)
     checkpoints.wait()
-    damage(checkpoints.directory / "2")
+    newest = checkpoints.directory / "2"
+    damage(newest)
     with pytest.raises(UserError, match=r"checkpoint .*/2 cannot be read"):
-        checkpoints.restore(2)
-    monkeypatch.setattr("logging.Logger.propagate", True, raising=False)
+        restore_checkpoint(newest)
+    monkeypatch.setattr(get_logger(), "propagate", True)
     assert checkpoints.restore_newest()[1]["number"] == 1
-    damage(checkpoints.directory / "1")
-    with pytest.raises(UserError, match=r"no checkpoint in .* can be read \(2, 1\)"):
+    assert f"checkpoint {newest} cannot be read" in caplog.text
+    # what could not be read is kept, apart, and the best is again what it was when checkpoint 1 was begun
+    assert (checkpoints.workdir / "damaged" / "checkpoints-2").exists()
+    assert checkpoints.best is None
+    checkpoints.save(2, state(2), {"iter": 2})
+    checkpoints.wait()
+    assert checkpoints.numbers == [1, 2]
+    for number in (1, 2):
+        empty(checkpoints.directory / str(number))
+    with pytest.raises(UserError, match=r"no checkpoint in .* can be read \(checkpoints/2, checkpoints/1\)"):
         checkpoints.restore_newest()
+
+
+def test_an_interrupted_run_is_newer_than_what_it_has_passed(checkpoints):
+    checkpoints.save(1, state(1), {"iter": 10})
+    folder = checkpoints.save_interrupted(15, state(1.5), {"iter": 15})
+    assert checkpoints.restore_newest()[1]["number"] == 15
+    assert locate(folder) == (checkpoints.workdir, folder)
+    truncate(folder)
+    assert checkpoints.restore_newest()[1]["number"] == 1
+    checkpoints.save_interrupted(15, state(1.5), {"iter": 15})
+    checkpoints.save(2, state(2), {"iter": 20})
+    # a process that dies here leaves both
+    checkpoints._manager.wait_until_finished()
+    assert checkpoints.restore_newest()[1]["number"] == 2
+    checkpoints.wait()
+    assert not (checkpoints.workdir / "interrupted").exists()
 
 
 def test_no_checkpoint_is_none(checkpoints):
@@ -115,12 +150,12 @@ FULL_DISK = """
     from jaxcls.errors import UserError
     made = Checkpoints(sys.argv[1], max_to_keep=1)
     small = {"params": {"w": np.arange(8.0)}}
-    made.save(1, small, {"epoch": 1}); made.wait()
+    made.save(1, small, {"iter": 1}); made.wait()
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
     big = {"params": {"w": np.random.default_rng(0).random(1_000_000)}}
     try:
-        made.save(2, big, {"epoch": 2}); made.wait()
+        made.save(2, big, {"iter": 2}); made.wait()
     except UserError as error:
         print("MESSAGE", error)
     made.close()

@@ -32,7 +32,8 @@ class Training(Counting):
 
 
 class State:
-    variables = None
+    variables = raw_variables = None
+    skipped_updates = 0
 
 
 def runner_for(tmp_path, max_epochs=2, **kwargs):
@@ -42,7 +43,7 @@ def runner_for(tmp_path, max_epochs=2, **kwargs):
         State(),
         None,
         schedule=lambda step: 0.1 / (1 + step),
-        max_epochs=max_epochs,
+        length=max_epochs,
         batch_size=4,
         work_dir=tmp_path,
         **kwargs,

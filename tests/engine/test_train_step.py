@@ -10,6 +10,7 @@ import pytest
 
 import jaxcls
 from jaxcls.convert import convert_state_dict
+from jaxcls.engine.optim import build_grad_clip
 from jaxcls.engine.parallel import Parallel
 from jaxcls.engine.train_step import make_train_step, parse_losses
 
@@ -39,7 +40,7 @@ def test_steps_of_the_original(name, golden, fill):
     shape = tuple(meta["batch"])
     variables = convert_state_dict(classifier, state_dict, (*shape[2:], shape[1]))
     tx = jaxcls.build_optimizer(meta["optimizer"], variables["params"])
-    step = make_train_step(classifier, tx, parallel=ONE, grad_clip={"max_norm": 1e9})
+    step = make_train_step(classifier, tx, parallel=ONE, clip=build_grad_clip({"max_norm": 1e9}))
     state = jaxcls.create_train_state(variables, tx)
     losses, norms = [], []
     for image_seed, label_seed in zip(meta["image_seeds"], meta["label_seeds"], strict=True):
@@ -73,7 +74,7 @@ def small(**backbone):
             **backbone,
         },
         "neck": {"type": "GlobalAveragePooling"},
-        "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 16},
+        "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 8 * backbone.get("num_stages", 2)},
     }
     classifier = jaxcls.build_classifier(config)
     variables = jax.jit(classifier.init)(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
@@ -154,7 +155,7 @@ def test_clipping_scales_the_update():
         state, log_vars = step(jaxcls.create_train_state(variables, tx), batch, jax.random.key(0))
         return optax.tree.norm(jax.tree.map(jnp.subtract, state.params, variables["params"])), log_vars
 
-    (norm, _), (clipped, log_vars) = update(), update(grad_clip={"max_norm": 0.01})
+    (norm, _), (clipped, log_vars) = update(), update(clip=build_grad_clip({"max_norm": 0.01}))
     np.testing.assert_allclose(log_vars["grad_norm"], norm, rtol=1e-4)
     np.testing.assert_allclose(clipped, 0.01, rtol=1e-3)
 

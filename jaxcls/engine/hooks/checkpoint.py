@@ -8,25 +8,37 @@ from jaxcls.engine.hooks.hook import Hook, every_n
 
 
 class CheckpointHook(Hook):
-    """A checkpoint every `interval` epochs and after the last one.
+    """A checkpoint every `interval` epochs or iterations and after the last one.
 
     Args:
-        interval: in epochs; -1: none but the last.
+        interval: -1: none but the last.
+        by_epoch: whether the interval counts epochs; else training iterations.
         max_keep_ckpts: how many of the newest stay, -1: all. The best always stays.
-        save_last: whether the last epoch is saved in any case.
+        save_last: whether the last epoch or iteration is saved in any case.
     """
 
-    def __init__(self, interval: int = 1, max_keep_ckpts: int = -1, save_last: bool = True) -> None:
-        self.interval, self.max_keep_ckpts, self.save_last = interval, max_keep_ckpts, save_last
+    def __init__(
+        self, interval: int = 1, by_epoch: bool = True, max_keep_ckpts: int = -1, save_last: bool = True
+    ) -> None:
+        self.interval, self.by_epoch = interval, by_epoch
+        self.max_keep_ckpts, self.save_last = max_keep_ckpts, save_last
 
     def before_run(self, runner: Any) -> None:
         runner.checkpoints.max_to_keep = self.max_keep_ckpts if self.max_keep_ckpts > 0 else None
         runner.logger.info("Checkpoints will be saved to %s", runner.checkpoints.directory)
 
     def after_train_epoch(self, runner: Any) -> None:
-        number = runner.epoch + 1
-        if every_n(number, self.interval) or (self.save_last and number == runner.max_epochs):
-            runner.logger.info("Saving checkpoint at %d epochs", number)
+        if self.by_epoch:
+            self._save_if_due(runner, runner.epoch + 1, runner.max_epochs, "epochs")
+
+    def after_train_iter(self, runner: Any) -> None:
+        if not self.by_epoch:
+            self._save_if_due(runner, runner.iter + 1, runner.max_iters, "iterations")
+
+    def _save_if_due(self, runner: Any, done: int, last: int, unit: str) -> None:
+        due = every_n(done, self.interval) or (self.save_last and done == last)
+        if due and runner.checkpoint_number not in runner.checkpoints.numbers:
+            runner.logger.info("Saving checkpoint at %d %s", done, unit)
             runner.save_checkpoint()
 
     def after_run(self, runner: Any) -> None:

@@ -53,7 +53,7 @@ def priority_name(value: int) -> str:
 
 
 class Hook:
-    """Override the stages that matter; all get the runner.
+    """Override the stages that matter; all get the runner. `priority` holds where the config gives none.
 
     `before_epoch`, `after_epoch`, `before_iter` and `after_iter` stand for the training and the validation stage of
     that kind, where these are not overridden themselves. A hook observes: it may read everything of the runner.
@@ -110,6 +110,13 @@ class Hook:
     def after_val_iter(self, runner: Any) -> None:
         """After a validation step."""
         self.after_iter(runner)
+
+    def state(self) -> dict[str, Any]:
+        """What a continued run needs of this hook; JSON. It is saved with each checkpoint."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes up what `state` gave, before `before_run`."""
 
     def stages(self) -> list[str]:
         """The stages at which this hook does something."""

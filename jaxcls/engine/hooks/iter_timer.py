@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxcls.engine.hooks.hook import Hook
+from jaxcls.engine.hooks.hook import PRIORITIES, Hook
 
 
 class IterTimerHook(Hook):
@@ -16,6 +16,11 @@ class IterTimerHook(Hook):
     Steps run on the device while the host goes on; where a log line is due the host waits for them first, so that the
     mean over the line's iterations is the time they really took.
     """
+
+    priority = PRIORITIES["LOW"]
+
+    def before_run(self, runner: Any) -> None:
+        self.start = time.perf_counter()
 
     def before_epoch(self, runner: Any) -> None:
         self.start = time.perf_counter()

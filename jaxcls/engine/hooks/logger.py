@@ -5,26 +5,32 @@ from __future__ import annotations
 import abc
 import datetime
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from jaxcls.engine.hooks.hook import Hook, every_n
+from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
+from jaxcls.errors import UserError
 from jaxcls.results import rounded
 
 
 class LoggerHook(Hook, abc.ABC):
-    """A line every `interval` iterations of an epoch, at least one an epoch, and one for each evaluation.
+    """A line every `interval` iterations, at least one an epoch, and one for each evaluation.
 
     Args:
-        interval: in iterations.
-        ignore_last: whether the iterations after the epoch's last full interval go unlogged.
+        interval: in iterations; of the epoch, or with `by_epoch=False` of the run.
+        ignore_last: whether the iterations after the last full interval go unlogged.
+        by_epoch: None: as the runner counts.
     """
 
-    def __init__(self, interval: int = 10, ignore_last: bool = True) -> None:
-        self.interval, self.ignore_last = interval, ignore_last
-        self._logged = False
+    priority = PRIORITIES["VERY_LOW"]
+
+    def __init__(self, interval: int = 10, ignore_last: bool = True, by_epoch: bool | None = None) -> None:
+        if interval < 1:
+            raise UserError(f"interval={interval!r}: expected 1 or more")
+        self.interval, self.ignore_last, self.by_epoch = interval, ignore_last, by_epoch
 
     @abc.abstractmethod
     def log(self, runner: Any) -> None:
@@ -32,22 +38,35 @@ class LoggerHook(Hook, abc.ABC):
 
     def before_run(self, runner: Any) -> None:
         runner.log_intervals.add(self.interval)
+        if self.by_epoch is None:
+            self.by_epoch = runner.by_epoch
 
     def before_epoch(self, runner: Any) -> None:
         runner.log_buffer.clear()
-        self._logged = False
 
     def after_train_iter(self, runner: Any) -> None:
-        if every_n(runner.inner_iter + 1, self.interval):
-            runner.log_buffer.average(self.interval)
-        elif runner.end_of_epoch and not self._logged:
-            runner.log_buffer.average()
+        count = runner.inner_iter + 1 if self.by_epoch else runner.iter + 1
+        if every_n(count, self.interval):
+            self._average(runner, self.interval)
+        elif runner.end_of_epoch and count < self.interval:
+            self._average(runner, 0)
         elif runner.end_of_epoch and not self.ignore_last:
-            runner.log_buffer.average((runner.inner_iter + 1) % self.interval)
+            self._average(runner, count % self.interval)
         self._log_if_ready(runner)
+
+    @staticmethod
+    def _average(runner: Any, n: int) -> None:
+        runner.log_buffer.average(n)
+        if skipped := int(runner.state.skipped_updates):
+            runner.log_buffer.output["skipped_updates"] = skipped
 
     def after_train_epoch(self, runner: Any) -> None:
         self._log_if_ready(runner)
+
+    def after_val_iter(self, runner: Any) -> None:
+        if not runner.by_epoch and every_n(runner.inner_iter + 1, self.interval):
+            runner.log_buffer.average(self.interval)
+            self._log_if_ready(runner)
 
     def after_val_epoch(self, runner: Any) -> None:
         runner.log_buffer.average()
@@ -56,7 +75,6 @@ class LoggerHook(Hook, abc.ABC):
     def _log_if_ready(self, runner: Any) -> None:
         if runner.log_buffer.ready:
             self.log(runner)
-            self._logged = True
             if self is [hook for hook in runner.hooks if isinstance(hook, LoggerHook)][-1]:
                 runner.log_buffer.clear_output()
 
@@ -69,25 +87,44 @@ class LoggerHook(Hook, abc.ABC):
 class TextLoggerHook(LoggerHook):
     """`<timestamp>.log` and `<timestamp>.log.json` in the work directory, lines and keys as the original writes them.
 
-    Only the first process writes.
+    Only the first process writes. A continued run goes on in the files of the run that it continues, from the line at
+    which its checkpoint was saved.
     """
+
+    def __init__(self, interval: int = 10, ignore_last: bool = True, by_epoch: bool | None = None) -> None:
+        super().__init__(interval, ignore_last, by_epoch)
+        self.size: int | None = None
+
+    def state(self) -> dict[str, Any]:
+        return {"size": self.size}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.size = state["size"]
 
     def before_run(self, runner: Any) -> None:
         super().before_run(runner)
         self.path = Path(runner.work_dir) / f"{runner.timestamp}.log.json"
         self.first_iter, self.seconds = runner.iter, 0.0
+        self._rewind()
         self._dump(runner.meta)
+
+    def _rewind(self) -> None:
+        """Cuts off what came after the checkpoint: the continued run writes it again."""
+        if jax.process_index() == 0 and self.size is not None and self.path.exists():
+            os.truncate(self.path, min(self.size, self.path.stat().st_size))
 
     def log(self, runner: Any) -> None:
         """One line in each log."""
         output = dict(runner.log_buffer.output)
-        mode = self.mode(runner)
+        mode, done = self.mode(runner), runner.inner_iter + 1 if self.by_epoch else runner.iter + 1
         line = {
             "mode": mode,
             "epoch": runner.epoch + 1 if runner.mode == "train" else runner.epoch,
-            "iter": output.pop("eval_iter_num", runner.inner_iter + 1),
+            "iter": output.pop("eval_iter_num", done),
             "lr": runner.current_lr(),
         }
+        if (momentum := runner.current_momentum()) is not None:
+            line["momentum"] = momentum
         memory = _device_memory()
         if mode == "train" and memory:
             line["memory"] = memory
@@ -96,28 +133,39 @@ class TextLoggerHook(LoggerHook):
         self._dump(rounded(line))
 
     def _train_text(self, line: dict[str, Any], runner: Any) -> str:
-        head = f"Epoch [{line['epoch']}][{line['iter']}/{runner.iters_per_epoch}]\t"
+        if self.by_epoch:
+            head = f"Epoch [{line['epoch']}][{line['iter']}/{runner.iters_per_epoch}]\t"
+        else:
+            head = f"Iter [{line['iter']}/{runner.max_iters}]\t"
         count = min(self.interval, line["iter"])
         self.seconds += line["time"] * count
         left = self.seconds / (runner.iter + 1 - self.first_iter) * (runner.max_iters - runner.iter - 1)
         eta = datetime.timedelta(seconds=int(left))
-        parts = [f"lr: {line['lr']:.3e}", f"eta: {eta}", f"time: {line['time']:.3f}"]
+        parts = [f"lr: {line['lr']:.3e}"]
+        parts += [f"momentum: {line['momentum']:.3e}"] if "momentum" in line else []
+        parts += [f"eta: {eta}", f"time: {line['time']:.3f}"]
         parts.append(f"data_time: {line['data_time']:.3f}")
         if "memory" in line:
             parts.append(f"memory: {line['memory']}")
         return head + ", ".join(parts + _values(line))
 
     def _val_text(self, line: dict[str, Any]) -> str:
-        return f"Epoch(val) [{line['epoch']}][{line['iter']}]\t" + ", ".join(_values(line))
+        place = f"[{line['epoch']}][{line['iter']}]" if self.by_epoch else f"[{line['iter']}]"
+        return f"{'Epoch' if self.by_epoch else 'Iter'}(val) {place}\t" + ", ".join(_values(line))
 
     def _dump(self, line: dict[str, Any]) -> None:
-        if jax.process_index() == 0:
+        if jax.process_index() != 0:
+            return
+        try:
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
+                self.size = file.tell()
+        except OSError as error:
+            raise UserError(f"{self.path} could not be written: {error}") from error
 
 
 def _values(line: dict[str, Any]) -> list[str]:
-    known = ("mode", "epoch", "iter", "lr", "memory", "time", "data_time")
+    known = ("mode", "epoch", "iter", "lr", "momentum", "memory", "time", "data_time")
     rest = {name: value for name, value in line.items() if name not in known}
     return [f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}" for name, value in rest.items()]
 

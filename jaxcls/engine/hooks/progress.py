@@ -9,13 +9,23 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxcls.engine.hooks.hook import Hook
+from jaxcls.engine.hooks.hook import PRIORITIES, Hook
 
 
 class ProgressBarHook(Hook):
-    """Iterations of the epoch done, the time left and images a second; nothing where stderr is no terminal."""
+    """Iterations of the epoch done, the time left and images a second; nothing where stderr is no terminal.
 
-    def before_train_epoch(self, runner: Any) -> None:
+    In a run by iterations the bar is about the whole run.
+    """
+
+    priority = PRIORITIES["VERY_LOW"]
+
+    def before_run(self, runner: Any) -> None:
+        self.progress = Progress(disable=True)
+
+    def before_epoch(self, runner: Any) -> None:
+        if runner.mode == "val":
+            return
         self.progress = Progress(
             TextColumn("Epoch [{task.fields[epoch]}]"),
             BarColumn(),
@@ -26,15 +36,20 @@ class ProgressBarHook(Hook):
             disable=not sys.stderr.isatty(),
             console=Console(stderr=True),
         )
-        self.start, self.first = time.perf_counter(), runner.inner_iter
-        self.task = self.progress.add_task("", total=runner.iters_per_epoch, epoch=runner.epoch + 1, speed=0.0)
+        self.start, self.first = time.perf_counter(), runner.iter
+        total = runner.iters_per_epoch if runner.by_epoch else runner.max_iters
+        self.task = self.progress.add_task("", total=total, epoch=runner.epoch + 1, speed=0.0)
         self.progress.start()
 
     def after_train_iter(self, runner: Any) -> None:
         if not self.progress.disable:
-            done = runner.inner_iter + 1
-            speed = done * runner.batch_size / (time.perf_counter() - self.start)
-            self.progress.update(self.task, completed=done, speed=speed)
+            done = runner.iter + 1
+            speed = (done - self.first) * runner.batch_size / (time.perf_counter() - self.start)
+            place = runner.inner_iter + 1 if runner.by_epoch else done
+            self.progress.update(self.task, completed=place, epoch=runner.epoch + 1, speed=speed)
 
-    def after_train_epoch(self, runner: Any) -> None:
+    def after_epoch(self, runner: Any) -> None:
+        self.progress.stop()
+
+    def after_run(self, runner: Any) -> None:
         self.progress.stop()

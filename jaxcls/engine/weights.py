@@ -1,0 +1,65 @@
+"""Weights of a checkpoint in a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import traverse_util
+
+from jaxcls.engine.checkpoint import fit, locate, restore_checkpoint
+from jaxcls.engine.log import get_logger
+from jaxcls.engine.train_state import evaluated
+
+Variables = dict[str, Any]
+
+
+def read_variables(folder: Path) -> tuple[Variables, Variables]:
+    """(averaged, raw) variables of a checkpoint folder; the same where the run kept no averages."""
+    arrays, _ = restore_checkpoint(folder)
+    raw = {name: arrays.get(name, {}) for name in ("params", "batch_stats")}
+    return evaluated(raw, arrays.get("ema_params"), arrays.get("ema_batch_stats")), raw
+
+
+def load_variables(template: Mapping[str, Any], folder: Path) -> tuple[Variables, Variables]:
+    """As `read_variables`, in the structure of `template`.
+
+    Raises:
+        UserError: the checkpoint is of another model.
+    """
+    template = {"params": template["params"], "batch_stats": template.get("batch_stats", {})}
+    averaged, raw = (fit(template, variables, f"checkpoint {folder}") for variables in read_variables(folder))
+    return averaged, raw
+
+
+def load_for_tuning(variables: Mapping[str, Any], path: str, part: str = "head") -> Variables:
+    """The variables with the weights of another run in their place.
+
+    Args:
+        variables: `params` and `batch_stats` of the classifier.
+        path: a work directory (its best checkpoint, else its newest) or one checkpoint. Averaged weights are taken
+            where there are such.
+        part: what may differ: its parameters that are not there, or of another shape, keep their values, and the log
+            says so.
+
+    Raises:
+        UserError: other parameters are missing or differ.
+    """
+    _, folder = locate(path)
+    given = traverse_util.flatten_dict(read_variables(folder)[0])
+    wanted = traverse_util.flatten_dict({"params": variables["params"], "batch_stats": variables["batch_stats"]})
+    differing = sorted(key for key in wanted if key not in given or given[key].shape != wanted[key].shape)
+    skipped = [key for key in differing if key[1] == part]
+    fitting = {key: value for key, value in given.items() if key in wanted or key[1] != part}
+    merged = {**fitting, **{key: np.asarray(wanted[key]) for key in skipped}}
+    loaded = fit(traverse_util.unflatten_dict(wanted), traverse_util.unflatten_dict(merged), f"checkpoint {folder}")
+    names = ", ".join(_describe(key, given, wanted) for key in skipped)
+    get_logger().info("loaded the weights of %s%s", folder, f"; left as initialised: {names}" if names else "")
+    return loaded
+
+
+def _describe(key: tuple[str, ...], given: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> str:
+    there = f"{given[key].shape} there" if key in given else "not there"
+    return f"{'.'.join(key[1:])} ({there}, {wanted[key].shape} here)"
