@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+import jax
 from absl import app, flags, logging
 
 from jaxcls.engine.interruption import Interrupted
@@ -27,13 +30,24 @@ def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -
         logging.set_verbosity(logging.WARNING)  # Orbax and JAX tell much of what they do
         try:
             main(rest)
-        except UserError as error:
-            refuse(error)
         except Interrupted as error:
             print(error, file=sys.stderr)
             sys.exit(INTERRUPTED)
+        except UserError as error:
+            _end_others(f"error: {error}")
+            refuse(error)
+        except Exception as error:
+            _end_others(f"{traceback.format_exc()}error: this process or another one failed: {error}")
+            raise
 
     app.run(guarded, argv=arguments, flags_parser=_parse)
+
+
+def _end_others(message: str) -> None:
+    """With several processes: ends this one at once, which the others notice; an ordered exit would wait for them."""
+    if jax.distributed.is_initialized():
+        print(message, file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def refuse(error: Exception | str) -> NoReturn:

@@ -101,7 +101,7 @@ class Parallel:
         leaves = jax.tree.leaves(state)
         if all(map(self._is_placed, leaves)):
             return state
-        return jax.device_put(state, self.state_sharding(state))
+        return _place(state, self.state_sharding(state))
 
     def _is_placed(self, leaf: Any) -> bool:
         return (
@@ -112,7 +112,7 @@ class Parallel:
 
     def place_key(self, key: jax.Array) -> jax.Array:
         """A PRNG key on all devices."""
-        return key if key.sharding == self.replicated else jax.device_put(key, self.replicated)
+        return key if key.sharding == self.replicated else _place(key, self.replicated)
 
     def state_sharding(self, state: Any) -> Any:
         """The sharding of each leaf of a state."""
@@ -176,3 +176,10 @@ class Parallel:
         shards = sorted(array.addressable_shards, key=lambda shard: shard.index[0].start or 0)
         rows = np.concatenate([np.asarray(shard.data) for shard in shards])
         return rows.reshape(-1, *rows.shape[2:]) if self.mode == "pmap" else rows
+
+
+def _place(tree: Any, sharding: Any) -> Any:
+    """The leaves, the same in each process, on the devices of all."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+    return jax.jit(lambda tree: tree, out_shardings=sharding)(tree)  # device_put does not take keys there

@@ -1,0 +1,134 @@
+"""Two processes on this machine, over gloo: python -m pytest -m slow tests/test_processes.py"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxcls.command import INTERRUPTED
+from tests.recipe import get_config as small_config
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = f"--config={Path(__file__).resolve()}"
+
+
+def get_config():
+    config = small_config()
+    config.runner.max_epochs = 2
+    config.log_config.interval = 1
+    return config
+
+
+def start(workdir, *flags, devices=1):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+    }
+    return subprocess.Popen(
+        [sys.executable, "train.py", CONFIG, f"--workdir={workdir}", *flags],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def start_two(workdir, *flags):
+    with socket.socket() as unused:
+        unused.bind(("localhost", 0))
+        port = unused.getsockname()[1]
+    cluster = ("--multihost", f"--coordinator=localhost:{port}", "--num_processes=2")
+    return [start(workdir, *cluster, f"--process_id={i}", *flags) for i in range(2)]
+
+
+def finish(*processes, timeout=300):
+    said = [process.communicate(timeout=timeout)[0] for process in processes]
+    return [process.returncode for process in processes], said
+
+
+def lines(workdir, mode):
+    (path,) = workdir.glob("*.log.json")
+    return [line for line in map(json.loads, path.read_text().splitlines()) if line.get("mode") == mode]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("two") / "work"
+    statuses, said = finish(*start_two(workdir))
+    assert statuses == [0, 0], said
+    return workdir
+
+
+def test_two_processes_train_as_one_with_two_devices(two, tmp_path):
+    statuses, said = finish(start(tmp_path / "work", devices=2))
+    assert statuses == [0], said
+    losses, expected = ([line["loss"] for line in lines(work, "train")] for work in (two, tmp_path / "work"))
+    assert len(losses) == len(expected) == 46
+    np.testing.assert_allclose(losses[:10], expected[:10], rtol=1e-4)
+
+
+def test_evaluation_by_two_processes_is_that_of_one(two):
+    logged = lines(two, "val")[-1]
+    environment = {**os.environ, "XLA_FLAGS": ""}
+    done = subprocess.run(
+        [sys.executable, "evaluate.py", f"--ckpt={two}/checkpoints/2", "--metrics=accuracy,support"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    numbers = json.loads(done.stdout.splitlines()[-1])
+    assert numbers.pop("support") == 360
+    assert numbers == {name: value for name, value in logged.items() if name.startswith("accuracy")}
+
+
+def running(workdir):
+    """Two processes that have trained for an epoch and would go on for a long time."""
+    processes = start_two(workdir, "--config.runner.max_epochs=100000", "--config.evaluation.interval=1000")
+    end = time.monotonic() + 120
+    while not any((workdir / "checkpoints").glob("[0-9]")):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return processes
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_dies_ends_the_other(tmp_path, victim):
+    processes = running(tmp_path / "work")
+    processes[victim].send_signal(signal.SIGKILL)
+    statuses, said = finish(*processes, timeout=60)
+    assert statuses[victim] == -signal.SIGKILL
+    assert statuses[1 - victim] not in (0, INTERRUPTED), said
+
+
+@pytest.mark.parametrize(("victim", "number"), [(0, signal.SIGTERM), (1, signal.SIGINT)])
+def test_a_signal_to_one_stops_both_at_the_same_step(tmp_path, victim, number):
+    workdir = tmp_path / "work"
+    processes = running(workdir)
+    processes[victim].send_signal(number)
+    statuses, said = finish(*processes, timeout=60)
+    assert statuses == [INTERRUPTED] * 2, said
+    (folder,) = (workdir / "interrupted").iterdir()
+    epochs = int(folder.name) // 23 + 1
+    statuses, said = finish(*start_two(workdir, "--resume", f"--config.runner.max_epochs={epochs}"))
+    assert statuses == [0, 0], said
+    assert f"from checkpoint {folder.name}" in said[0]
+
+
+def test_a_mistake_ends_all(tmp_path):
+    statuses, said = finish(*start_two(tmp_path / "work", "--config.data.batch_size=63"), timeout=120)
+    assert statuses == [1, 1]
+    assert "data.batch_size: 63 does not split over 2 devices" in said[0]
+
+
+def test_a_cluster_that_nothing_tells_of():
+    statuses, said = finish(start("unused", "--multihost"))
+    assert statuses == [1]
+    assert "--multihost: " in said[0]
+    assert "give --coordinator=HOST:PORT, --num_processes and --process_id" in said[0]
