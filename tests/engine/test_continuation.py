@@ -15,6 +15,7 @@ import jaxcls
 from jaxcls.engine.checkpoint import numbered, restore_checkpoint
 from jaxcls.engine.hooks import Hook
 from jaxcls.engine.interruption import Interrupted
+from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
 from tests import recipe
 from tests.test_train import change, log_lines
@@ -163,17 +164,18 @@ def test_resume_from_another_work_directory(by_epochs, tmp_path):
 
 
 def test_fine_tuning_leaves_a_head_that_differs(by_epochs, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("jaxcls.engine.log.get_logger().propagate", True, raising=False)
+    monkeypatch.setattr(get_logger(), "propagate", True)
     config = config_of(model__head__num_classes=12, load_from=str(by_epochs[1]), optimizer__lr=1e-12)
     config.runner.max_epochs = 1
-    runner = jaxcls.train_model(config, tmp_path)
-    arrays, _ = restore_checkpoint(by_epochs[1] / "checkpoints" / str(by_epochs[0].checkpoints.best["number"]))
+    runner = jaxcls.train_model(config, tmp_path / "work")
+    best = by_epochs[0].checkpoints.best["number"]
+    arrays, _ = restore_checkpoint(by_epochs[1] / "checkpoints" / str(best))
     for own, given in zip(
         jax.tree.leaves(runner.state.params["backbone"]), jax.tree.leaves(arrays["params"]["backbone"]), strict=True
     ):
         np.testing.assert_allclose(own, given, atol=1e-6)
-    said = next(tmp_path.glob("*.log")).read_text()
-    assert said
+    left = "head.fc.bias ((10,) there, (12,) here), head.fc.kernel ((16, 10) there, (16, 12) here)"
+    assert f"checkpoints/{best}; left as initialised: {left}" in caplog.text
 
 
 def test_weights_of_another_backbone_are_refused(by_epochs, tmp_path):

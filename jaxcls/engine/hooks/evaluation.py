@@ -82,9 +82,6 @@ class EvalHook(Hook):
 
     def after_train_iter(self, runner: Any) -> None:
         if not self.by_epoch and self._is_due(runner.iter + 1):
-            for hook in runner.hooks:  # their line about the iterations comes first
-                if isinstance(hook, LoggerHook):
-                    hook.after_train_iter(runner)
             self._evaluate(runner, "iteration")
 
     def _is_due(self, done: int) -> bool:
@@ -97,6 +94,10 @@ class EvalHook(Hook):
         if self.evaluate_raw:
             raw = self._results(runner, runner.state.raw_variables)
             results |= {f"raw_{name}": value for name, value in raw.items()}
+        if unit == "iteration":
+            for hook in runner.hooks:  # their line about the iterations comes first
+                if isinstance(hook, LoggerHook):
+                    hook.after_train_iter(runner)
         runner.log_buffer.clear()
         runner.log_buffer.output.update(results, eval_iter_num=len(self.evaluator.loader))
         runner.log_buffer.ready = True

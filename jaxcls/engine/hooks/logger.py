@@ -139,7 +139,8 @@ class TextLoggerHook(LoggerHook):
             head = f"Iter [{line['iter']}/{runner.max_iters}]\t"
         count = min(self.interval, line["iter"])
         self.seconds += line["time"] * count
-        left = self.seconds / (runner.iter + 1 - self.first_iter) * (runner.max_iters - runner.iter - 1)
+        done = max(runner.iter + 1 - self.first_iter, 1)  # a continued run may begin by finishing an iteration
+        left = self.seconds / done * (runner.max_iters - runner.iter - 1)
         eta = datetime.timedelta(seconds=int(left))
         parts = [f"lr: {line['lr']:.3e}"]
         parts += [f"momentum: {line['momentum']:.3e}"] if "momentum" in line else []
