@@ -1,0 +1,66 @@
+"""TensorBoard's event files (mmcv/runner/hooks/logger/tensorboard.py)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxcls.engine.hooks import trackers
+from jaxcls.engine.hooks.logger import LoggerHook
+
+
+class TensorboardLoggerHook(LoggerHook):
+    """Scalars for TensorBoard: `train/loss`, `val/accuracy_top-1`, `learning_rate`, …, by training iteration.
+
+    Only the first process writes. Of the run that a continued one continues, TensorBoard hides what was written after
+    the checkpoint: it comes again.
+
+    Args:
+        log_dir: default: `tf_logs` in the work directory.
+        interval: in iterations.
+        ignore_last: whether the iterations after the last full interval go unlogged.
+        by_epoch: see `LoggerHook`.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike | None = None,
+        interval: int = 10,
+        ignore_last: bool = True,
+        by_epoch: bool | None = None,
+    ) -> None:
+        super().__init__(interval, ignore_last, by_epoch)
+        self.log_dir = log_dir
+        self.step = 0
+        self.purge_step: int | None = None
+
+    def state(self) -> dict[str, Any]:
+        return {"step": self.step}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.purge_step = self.step + 1
+
+    def before_run(self, runner: Any) -> None:
+        from tensorboardX import SummaryWriter  # it imports PyTorch where that is installed
+
+        super().before_run(runner)
+        folder = Path(self.log_dir or runner.work_dir / "tf_logs")
+        self.writer = SummaryWriter(
+            str(folder),
+            purge_step=self.purge_step,
+            filename_suffix=f".{runner.iter}",  # a file's name holds the second, and a second run's may be the same
+            write_to_disk=jax.process_index() == 0,
+        )
+
+    def log(self, runner: Any) -> None:
+        """One event for each number."""
+        self.step = trackers.step(runner)
+        for tag, value in trackers.tags(runner, self.mode(runner)).items():
+            self.writer.add_scalar(tag, value, self.step)
+
+    def after_run(self, runner: Any) -> None:
+        self.writer.close()

@@ -1,0 +1,48 @@
+"""What the loggers to other programs share: the numbers' names, their step, packages that need not be there."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from jaxcls.errors import UserError
+
+_SKIPPED = ("time", "data_time", "eval_iter_num")
+
+
+def tags(runner: Any, mode: str) -> dict[str, float]:
+    """The line that is due, under the original's names (mmcv/runner/hooks/logger/base.py: get_loggable_tags).
+
+    `<mode>/<name>` of each number in `runner.log_buffer.output`, but for the times; `learning_rate`, and `momentum`
+    where the run has one. What is no single number, such as a precision of each class, is in the text log only.
+    """
+    output = runner.log_buffer.output
+    found = {
+        f"{mode}/{name}": float(value)
+        for name, value in output.items()
+        if name not in _SKIPPED and isinstance(value, int | float | np.number)
+    }
+    found["learning_rate"] = runner.current_lr()
+    if (momentum := runner.current_momentum()) is not None:
+        found["momentum"] = momentum
+    return found
+
+
+def step(runner: Any) -> int:
+    """The line's step: the training iteration, from 1; after an epoch's last one, the next epoch's first."""
+    return runner.iter + 1
+
+
+def require(package: str, hook: str) -> ModuleType:
+    """The module of an optional package.
+
+    Raises:
+        UserError: it cannot be imported, with the command that installs it.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise UserError(f"{hook} needs the package {package} ({error}): pip install 'jaxcls[{package}]'") from error

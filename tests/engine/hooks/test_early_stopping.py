@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import math
+import shutil
+
+import pytest
+
+from jaxcls.engine.hooks import EarlyStoppingHook
+from jaxcls.errors import UserError
+from tests.engine.hooks.tiny import hook_of, train
+
+MONITOR = {"type": "EarlyStoppingHook", "monitor": "accuracy_top-1"}
+
+
+class Buffer:
+    def __init__(self, output):
+        self.output, self.ready = output, bool(output)
+
+
+class Runner:
+    """What the hook asks of a runner, at the end of one evaluated epoch after another."""
+
+    by_epoch = True
+
+    def __init__(self):
+        self.reason, self.warnings, self.logger = None, [], self
+
+    def request_stop(self, reason):
+        self.reason = reason
+
+    def warning(self, form, message):
+        self.warnings.append(message)
+
+
+def stops_after(scores, monitor="accuracy_top-1", **arguments):
+    """(evaluations until the hook asks for the end, its reason); None where it does not."""
+    hook, runner = EarlyStoppingHook(monitor, **arguments), Runner()
+    for number, score in enumerate(scores, 1):
+        runner.log_buffer = Buffer({monitor: score, "eval_iter_num": 3})
+        hook.after_train_epoch(runner)
+        if runner.reason:
+            return number, runner.reason
+    return None
+
+
+@pytest.mark.parametrize(
+    ("scores", "arguments", "expected"),
+    [
+        ([50, 50.05, 50.09, 50.1, 50.1], {"patience": 3}, None),  # each compared with the best, not the latest
+        ([50, 50.05, 50.09, 50.05], {"patience": 3}, 4),
+        ([50, 40, 60, 50, 50], {"patience": 2}, 5),
+        ([50, 51, 50], {"patience": 1, "min_delta": 1.0}, 3),
+        ([1.0, 0.8, 0.75, 0.71], {"patience": 2, "monitor": "loss"}, 4),
+        ([1.0, 2.0, 3.0], {"patience": 1, "monitor": "loss", "rule": "greater"}, None),
+        ([50, math.nan], {}, 2),
+        ([50, math.inf], {}, 2),
+        ([math.nan, 50, math.nan, 60], {"check_finite": False, "patience": 2}, None),
+        ([math.nan, math.nan], {"check_finite": False, "patience": 2}, 2),
+        ([50, 90, 90.1], {"stopping_threshold": 90}, 3),
+        ([0.5, 0.2], {"monitor": "loss", "stopping_threshold": 0.3}, 2),
+    ],
+)
+def test_mmengines_rules(scores, arguments, expected):
+    found = stops_after(scores, **arguments)
+    assert (found and found[0]) == expected
+
+
+def test_reasons():
+    assert stops_after([50, 40], patience=1)[1] == (
+        "accuracy_top-1 has not improved by 0.1 in 1 evaluations; the best was 50.0000"
+    )
+    assert stops_after([math.nan])[1] == "accuracy_top-1 is nan; the best was none"
+    assert stops_after([91], stopping_threshold=90)[1] == "accuracy_top-1 is 91.0000, beyond the threshold of 90"
+
+
+def test_a_number_that_is_not_evaluated():
+    runner, hook = Runner(), EarlyStoppingHook("precision")
+    hook.after_train_epoch(runner_with(runner, {}))  # no evaluation after this epoch
+    assert runner.warnings == []
+    hook.after_train_epoch(runner_with(runner, {"accuracy_top-1": 1.0}))
+    assert runner.warnings == ["EarlyStoppingHook.monitor: 'precision'; evaluated are accuracy_top-1"]
+    with pytest.raises(UserError, match="monitor: 'precision'; evaluated are accuracy_top-1"):
+        EarlyStoppingHook("precision", strict=True).after_train_epoch(runner)
+
+
+def runner_with(runner, output):
+    runner.log_buffer = Buffer(output)
+    return runner
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"monitor": "speed"}, "no rule for 'speed'"),
+        ({"monitor": "loss", "rule": "smaller"}, "rule: 'smaller'; allowed: greater, less"),
+        ({"monitor": "loss", "patience": 0}, "patience=0"),
+    ],
+)
+def test_messages(arguments, message):
+    with pytest.raises(UserError, match=message):
+        EarlyStoppingHook(**arguments)
+
+
+def test_a_training_ends_early_and_a_continued_one_at_the_same_epoch(tmp_path):
+    hook = {**MONITOR, "min_delta": 100.0, "patience": 2}
+    whole = train(tmp_path / "whole", hook, runner={"max_epochs": 9})
+    assert (whole.epoch, whole.iter) == (3, 24)  # the first is the best, and two more do not improve
+    assert "training ends early: accuracy_top-1 has not improved" in next(tmp_path.glob("whole/*.log")).read_text()
+
+    shutil.rmtree(tmp_path / "whole" / "checkpoints" / "3")
+    continued = train(tmp_path / "whole", hook, runner={"max_epochs": 9}, resume=True)
+    assert continued.epoch == 3
+    assert hook_of(continued, EarlyStoppingHook).state() == hook_of(whole, EarlyStoppingHook).state()
+
+
+def test_by_iterations(tmp_path):
+    done = train(
+        tmp_path / "work",
+        {**MONITOR, "min_delta": 100.0, "patience": 1},
+        runner={"type": "IterBasedRunner", "max_iters": 40},
+        evaluation={"interval": 5, "metric": "accuracy"},
+        checkpoint_config={"interval": 20},
+    )
+    assert done.iter == 10
