@@ -65,5 +65,5 @@ def test_a_function_as_a_hook():
     ClosureHook("before_run", "tests.engine.hooks.test_checks:note").before_run("d")
     with pytest.raises(UserError, match="fn_name: 'after_trainiter'; did you mean 'after_train_iter'"):
         ClosureHook("after_trainiter", note)
-    with pytest.raises(UserError, match="fn: 'no_such.module:f': cannot import 'no_such.module'"):
+    with pytest.raises(UserError, match=r"fn: 'no_such\.module:f': cannot import 'no_such\.module'"):
         ClosureHook("before_run", "no_such.module:f")
