@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-
+from jaxcls.engine import processes
 from jaxcls.engine.hooks import trackers
 from jaxcls.engine.hooks.logger import LoggerHook
 
@@ -53,7 +52,7 @@ class MlflowLoggerHook(LoggerHook):
 
     def before_run(self, runner: Any) -> None:
         super().before_run(runner)
-        if jax.process_index() == 0:
+        if processes.is_first():
             if self.exp_name is not None:
                 self.mlflow.set_experiment(self.exp_name)
             self.run_id = self.mlflow.start_run(run_id=self.run_id).info.run_id
@@ -62,11 +61,11 @@ class MlflowLoggerHook(LoggerHook):
 
     def log(self, runner: Any) -> None:
         """One line."""
-        if jax.process_index() == 0:
+        if processes.is_first():
             self.mlflow.log_metrics(trackers.tags(runner, self.mode(runner)), step=trackers.step(runner))
 
     def after_run(self, runner: Any) -> None:
-        if jax.process_index() == 0:
+        if processes.is_first():
             if self.log_model and (numbers := runner.checkpoints.numbers):
                 folder = runner.checkpoints.directory / str(numbers[-1])
                 self.mlflow.log_artifacts(str(folder), artifact_path=f"models/{numbers[-1]}")

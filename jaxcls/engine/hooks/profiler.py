@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from jaxcls.engine import processes
 from jaxcls.engine.hooks.hook import Hook
 from jaxcls.errors import UserError
 
@@ -89,7 +90,7 @@ class ProfilerHook(Hook):
         return runner.epoch if self.by_epoch else runner.iter
 
     def _start_if_due(self, runner: Any) -> None:
-        if self._done(runner) - self._first == self.start and jax.process_index() == 0:
+        if self._done(runner) - self._first == self.start and processes.is_first():
             options = jax.profiler.ProfileOptions()
             options.python_tracer_level = int(self.with_stack)
             jax.block_until_ready(runner.state)  # what is under way belongs to earlier steps

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import jax
-
+from jaxcls.engine import processes
 from jaxcls.engine.hooks import trackers
 from jaxcls.engine.hooks.logger import LoggerHook
 
@@ -53,7 +52,7 @@ class TensorboardLoggerHook(LoggerHook):
             str(folder),
             purge_step=self.purge_step,
             filename_suffix=f".{runner.iter}",  # a file's name holds the second, and a second run's may be the same
-            write_to_disk=jax.process_index() == 0,
+            write_to_disk=processes.is_first(),
         )
 
     def log(self, runner: Any) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-
+from jaxcls.engine import processes
 from jaxcls.engine.hooks import trackers
 from jaxcls.engine.hooks.logger import LoggerHook
 from jaxcls.errors import UserError, close_names
@@ -65,7 +64,7 @@ class WandbLoggerHook(LoggerHook):
 
     def before_run(self, runner: Any) -> None:
         super().before_run(runner)
-        if jax.process_index() == 0:
+        if processes.is_first():
             same_run = {"id": self.run_id, "resume": "allow"} if self.run_id else {}
             self.run = self.wandb.init(**{"dir": str(runner.work_dir), **same_run, **self.init_kwargs})
             self.run_id = self.run.id
@@ -74,7 +73,7 @@ class WandbLoggerHook(LoggerHook):
 
     def log(self, runner: Any) -> None:
         """One line."""
-        if jax.process_index() == 0:
+        if processes.is_first():
             tags, step = trackers.tags(runner, self.mode(runner)), trackers.step(runner)
             if self.with_step:
                 # W&B takes nothing more for a step that is committed, and an evaluation shares its with a train line.
@@ -83,7 +82,7 @@ class WandbLoggerHook(LoggerHook):
                 self.run.log({**tags, "global_step": step}, commit=self.commit)
 
     def after_run(self, runner: Any) -> None:
-        if jax.process_index() == 0:
+        if processes.is_first():
             if self.log_artifact:
                 artifact = self.wandb.Artifact(name="artifacts", type="model")
                 for path in sorted(runner.work_dir.iterdir()):
