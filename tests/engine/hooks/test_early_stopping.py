@@ -122,3 +122,11 @@ def test_by_iterations(tmp_path):
         checkpoint_config={"interval": 20},
     )
     assert done.iter == 10
+
+
+def test_an_evaluation_counts_once_without_a_logger(tmp_path):
+    hook = {**MONITOR, "min_delta": 100.0, "patience": 1}
+    done = train(
+        tmp_path / "work", hook, log_config={"hooks": []}, evaluation={"interval": 2}, runner={"max_epochs": 5}
+    )
+    assert done.epoch == 4
