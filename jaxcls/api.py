@@ -49,6 +49,7 @@ def train_model(
     if not (resume or own) and (workdir / "config.json").exists():
         raise UserError(f"{workdir} holds a run already; continue it with --resume, or give another --workdir")
     runner, loaders = assembly.build_runner(config, workdir, validate)
+    runner.check(loaders, config["workflow"])
     processes.barrier("checked")
     runner.checkpoints = Checkpoints(workdir)
     if continue_run(runner, resume, config["resume_from"]):

@@ -24,6 +24,7 @@ from jaxcls.engine.parallel import Parallel
 from jaxcls.engine.precision import build_precision
 from jaxcls.engine.processes import first_process_first
 from jaxcls.engine.runner import Runner
+from jaxcls.engine.train_state import create_train_state
 from jaxcls.engine.train_step import make_eval_step, make_train_step, to_float
 from jaxcls.errors import UserError, close_names
 from jaxcls.models import build_classifier
@@ -38,6 +39,8 @@ class Network:
         classifier: the unbound module.
         parallel: the devices that it runs on.
         preprocess: images as they travel -> as the network sees them.
+        augment: what mixes images in training, or None.
+        precision: what it computes in.
         image_shape: (H, W, C) of its images.
         num_classes: K.
 
@@ -54,6 +57,8 @@ class Network:
         self._images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
         logits, self.shapes = jax.eval_shape(self.classifier.init_with_output, jax.random.key(0), self._images)
         self.num_classes: int = logits.shape[-1]
+        self.augment = _augment(config["model"], self.num_classes)
+        self.precision = build_precision(config["precision"])
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Initial variables."""
@@ -96,7 +101,7 @@ def build_evaluator(config: Config, split: str, network: Network, parallel: Para
         network.classifier,
         parallel=parallel,
         preprocess=preprocess_of(dataset),
-        precision=build_precision(config["precision"]),
+        precision=network.precision,
     )
     return Evaluator(step, loader, parallel)
 
@@ -123,16 +128,22 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     variables = network.init(init_key)
     tx = optimisation.build_tx(variables["params"])
-    state = optimisation.create_state(variables, tx)
+    state = create_train_state(
+        variables,
+        tx,
+        ema=optimisation.ema,
+        precision=network.precision,
+        cumulative_iters=optimisation.accumulation.iters,
+    )
     train_step = make_train_step(
         network.classifier,
         tx,
         parallel=parallel,
         preprocess=network.preprocess,
-        augment=_augment(config["model"], network.num_classes),
+        augment=network.augment,
         clip=optimisation.clip,
         ema=optimisation.ema,
-        precision=optimisation.precision,
+        precision=network.precision,
         accumulation=optimisation.accumulation,
     )
     evaluator = build_evaluator(config, "val", network, parallel) if validate and "val" in data else None
@@ -191,6 +202,7 @@ def _register_hooks(made: Runner, config: Config, evaluator: Evaluator | None, e
     by_epoch = {"by_epoch": made.by_epoch}
     checkpoint = {"type": "CheckpointHook", **by_epoch, **config["checkpoint_config"]}
     made.register_hook(build(checkpoint, hooks, "checkpoint_config"))
+    made.register_hook(hooks.ClassNumCheckHook())
     made.register_hook(hooks.IterTimerHook())
     if evaluator:
         evaluation = {"type": "EvalHook", **by_epoch, **config["evaluation"], "evaluator": evaluator}

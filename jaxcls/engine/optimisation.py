@@ -11,10 +11,8 @@ from jaxcls.builder import argument_names
 from jaxcls.engine.accumulation import Accumulation
 from jaxcls.engine.ema import Ema
 from jaxcls.engine.optim import build_grad_clip, build_optimizer
-from jaxcls.engine.precision import build_precision
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.schedules import build_lr_schedule
-from jaxcls.engine.train_state import TrainState, create_train_state
 from jaxcls.errors import UserError, close_names
 
 Config = Mapping[str, Any]
@@ -23,7 +21,7 @@ _HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook
 
 
 class Optimisation:
-    """What `optimizer`, `optimizer_config`, `lr_config`, `momentum_config`, `ema` and `precision` ask for.
+    """What `optimizer`, `optimizer_config`, `lr_config`, `momentum_config` and `ema` ask for.
 
     Attributes:
         schedule: step -> learning rate.
@@ -31,7 +29,6 @@ class Optimisation:
         clip: gradients -> clipped ones and their norm; None: they stay.
         accumulation: iterations an update.
         ema: averages to keep, or None.
-        precision: of the network.
 
     Args:
         config: the whole config.
@@ -51,19 +48,12 @@ class Optimisation:
         span = (length, iters_per_epoch) if kind.by_epoch else (None, iters_per_epoch, length)
         self.schedule: optax.Schedule = build_lr_schedule(config["lr_config"], self._optimizer["lr"], *span)
         self.momentum_schedule: optax.Schedule | None = None
-        self.precision = build_precision(config["precision"])
         self.ema = _build_ema(config["ema"])
         self.clip, self.accumulation = _optimizer_config(config["optimizer_config"], max_iters)
 
     def build_tx(self, params: Any) -> optax.GradientTransformation:
         """The optimiser for these parameters."""
         return build_optimizer(self._optimizer, params, self.schedule)
-
-    def create_state(self, variables: Mapping[str, Any], tx: optax.GradientTransformation) -> TrainState:
-        """The state to begin with."""
-        return create_train_state(
-            variables, tx, ema=self.ema, precision=self.precision, cumulative_iters=self.accumulation.iters
-        )
 
 
 def _build_ema(config: Config | None) -> Ema | None:

@@ -43,7 +43,7 @@ class Runner(ABC):
         epoch, iter, inner_iter: epochs done, training iterations done, place in the current epoch.
         iters_per_epoch: training iterations in a pass over the data.
         outputs: the last step's `log_vars`, on the device.
-        loaders: those of `run`.
+        loaders: name -> loader.
         log_buffer: what the loggers average.
         log_intervals: after how many iterations some logger reads the device's values.
         meta: what the log's first line says.
@@ -62,7 +62,7 @@ class Runner(ABC):
         checkpoints: those of the work directory.
         meta: what the log's first line says: env_info, seed, config, CLASSES.
         identity: what a continuation must have in common with the run that it continues, name -> JSON value.
-        network: what runs on the devices: `classifier`, `parallel`, `preprocess`; for hooks that compute.
+        network: what runs on the devices (`jaxcls.engine.assembly.Network`), for hooks that compute.
     """
 
     by_epoch: ClassVar[bool]
@@ -192,16 +192,15 @@ class Runner(ABC):
 
     # running
 
-    def run(self, loaders: Mapping[str, Any], workflow: Sequence[tuple[str, int]] = (("train", 1),)) -> None:
-        """Trains from where the run stands to its end.
+    def check(self, loaders: Mapping[str, Any], workflow: Sequence[tuple[str, int]]) -> None:
+        """Refuses what cannot run, before anything is written.
 
         Args:
-            loaders: `train` and, where the workflow asks for it, `val` -> a `jaxcls.data.loader.Loader`.
+            loaders: `train` and, where there is validation data, `val` -> a `jaxcls.data.loader.Loader`.
             workflow: what to do in turn: (`train` or `val`, how many epochs or iterations of it).
 
         Raises:
-            UserError: a workflow of other parts.
-            Interrupted: a signal asked for the end; everything is saved.
+            UserError: a workflow of other parts, or whatever a hook refuses.
         """
         for mode, _ in workflow:
             if mode not in ("train", "val") or mode not in loaders:
@@ -209,6 +208,21 @@ class Runner(ABC):
         if not any(mode == "train" for mode, _ in workflow):
             raise UserError("workflow: no part trains")
         self.loaders, self.iters_per_epoch = loaders, len(loaders["train"])
+        for hook in self.hooks:
+            hook.check(self)
+
+    def run(self, loaders: Mapping[str, Any], workflow: Sequence[tuple[str, int]] = (("train", 1),)) -> None:
+        """Trains from where the run stands to its end.
+
+        Args:
+            loaders: as for `check`.
+            workflow: as for `check`.
+
+        Raises:
+            UserError: what `check` refuses.
+            Interrupted: a signal asked for the end; everything is saved.
+        """
+        self.check(loaders, workflow)
         host = f"{getuser()}@{socket.gethostname()}"
         self.logger.info("Start running, host: %s, work_dir: %s", host, self.work_dir)
         self.logger.info("Hooks will be executed in the following order:\n%s", self.hook_table())
@@ -229,6 +243,7 @@ class Runner(ABC):
     def train_iteration(self) -> None:
         """One training step and its stages."""
         batch = next(self.train_batches)
+        self.log_buffer.clear_output()  # an evaluation's numbers, where no logger did
         self._iteration_done = False
         self.call_hook("before_train_iter")
         self.state, self.outputs = self.train_step(self.state, batch, self.key)

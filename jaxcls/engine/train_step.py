@@ -54,6 +54,19 @@ def to_float(images: Array) -> Array:
     return images.astype(jnp.float32)
 
 
+def prepared(batch: Batch, key: Array, preprocess: Preprocess, augment: Augment | None) -> tuple[Array, Array, Array]:
+    """What a device's share of a batch becomes before the network sees it in training.
+
+    Returns:
+        images (n, H, W, C), labels (n,) or (n, K), and the key of dropout.
+    """
+    augment_key, dropout_key = jax.random.split(key)
+    images, labels = preprocess(batch["image"]), batch["label"]
+    if augment is not None:
+        images, labels = augment(augment_key, images, labels)
+    return images, labels, dropout_key
+
+
 def make_train_step(
     classifier: nn.Module,
     tx: optax.GradientTransformation,
@@ -95,10 +108,7 @@ def make_train_step(
 
     def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
-        augment_key, dropout_key = jax.random.split(key)
-        images, labels = preprocess(batch["image"]), batch["label"]
-        if augment is not None:
-            images, labels = augment(augment_key, images, labels)
+        images, labels, dropout_key = prepared(batch, key, preprocess, augment)
 
         def loss_fn(params: Any) -> tuple[Array, Any]:
             params = _map_frozen(classifier, jax.lax.stop_gradient, params)

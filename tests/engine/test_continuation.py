@@ -18,6 +18,7 @@ from jaxcls.engine.interruption import Interrupted
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
 from tests import recipe
+from tests.engine import tiny
 from tests.test_train import change, log_lines
 
 
@@ -34,6 +35,7 @@ class SignalHook(Hook):
 
 def config_of(**changes):
     config = recipe.get_config()
+    config.model = tiny.model()
     config.runner.max_epochs = 2
     config.log_config.interval = 5
     change(config, changes)
@@ -139,7 +141,7 @@ def test_an_iteration_that_was_not_finished_is_finished(by_iterations, tmp_path)
         ({"data__train__split": "train[:1000]"}, "samples was 1437 .* and is 1000 now"),
         ({"optimizer": {"type": "Adam", "lr": 0.1}}, "optimizer was 'SGD' .* and is 'Adam' now|another model or opt"),
         ({"evaluation__by_epoch": False}, "numbered_by was 'epoch' .* and is 'iteration' now"),
-        ({"model__backbone__base_channels": 8, "model__head__in_channels": 8}, "of another model or optimiser"),
+        ({"model__backbone__norm_cfg": {"type": "GN", "num_groups": 2}}, "of another model or optimiser"),
         ({"ema": {"momentum": 0.1}}, "it lacks ema_params"),
         ({"resume_from": "nowhere/checkpoints/1"}, "nowhere/checkpoints/1 does not exist"),
     ],
@@ -165,7 +167,8 @@ def test_resume_from_another_work_directory(by_epochs, tmp_path):
 
 def test_fine_tuning_leaves_a_head_that_differs(by_epochs, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(get_logger(), "propagate", True)
-    config = config_of(model__head__num_classes=12, load_from=str(by_epochs[1]), optimizer__lr=1e-12)
+    head = {"type": "StackedLinearClsHead", "num_classes": 10, "in_channels": 16, "mid_channels": [16]}
+    config = config_of(model__head=head, load_from=str(by_epochs[1]), optimizer__lr=1e-12)
     config.runner.max_epochs = 1
     runner = jaxcls.train_model(config, tmp_path / "work")
     best = by_epochs[0].checkpoints.best["number"]
@@ -174,13 +177,13 @@ def test_fine_tuning_leaves_a_head_that_differs(by_epochs, tmp_path, caplog, mon
         jax.tree.leaves(runner.state.params["backbone"]), jax.tree.leaves(arrays["params"]["backbone"]), strict=True
     ):
         np.testing.assert_allclose(own, given, atol=1e-6)
-    left = "head.fc.bias ((10,) there, (12,) here), head.fc.kernel ((16, 10) there, (16, 12) here)"
+    left = "head.layers.0.fc.bias (not there, (16,) here), head.layers.0.fc.kernel (not there, (16, 16) here)"
     assert f"checkpoints/{best}; left as initialised: {left}" in caplog.text
 
 
 def test_weights_of_another_backbone_are_refused(by_epochs, tmp_path):
-    config = config_of(model__backbone__base_channels=8, model__head__in_channels=8, load_from=str(by_epochs[1]))
-    with pytest.raises(UserError, match=r"params\.backbone\.layer1\.0\..* is of another model|of another model"):
+    config = config_of(model__backbone__norm_cfg={"type": "GN", "num_groups": 2}, load_from=str(by_epochs[1]))
+    with pytest.raises(UserError, match=r"it has batch_stats\.backbone\.bn1\.mean, unknown here"):
         jaxcls.train_model(config, tmp_path / "work")
     assert not (tmp_path / "work").exists()
 

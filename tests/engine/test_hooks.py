@@ -145,7 +145,7 @@ def test_every_metric_has_a_rule():
     for name in (*METRIC_NAMES, "accuracy_top-1", "precision_thr_0.50"):
         assert infer_rule(name) == "greater"
     assert infer_rule("val_loss") == "less"
-    with pytest.raises(UserError, match=r"no rule for 'speed'; give evaluation\.rule"):
+    with pytest.raises(UserError, match="of 'speed' is better does not follow from its name; give rule"):
         infer_rule("speed")
 
 
@@ -154,7 +154,7 @@ def test_every_metric_has_a_rule():
     [
         ({"rule": "bigger"}, "evaluation.rule: 'bigger'; allowed: greater, less"),
         ({"interval": 0}, "evaluation.interval: 0"),
-        ({"save_best": "speed"}, "no rule for 'speed'"),
+        ({"save_best": "speed"}, "of 'speed' is better does not follow"),
     ],
 )
 def test_messages(arguments, message):

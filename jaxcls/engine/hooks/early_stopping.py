@@ -57,9 +57,6 @@ class EarlyStoppingHook(Hook):
     def restore(self, state: dict[str, Any]) -> None:
         self.best, self.waited = state["best"], state["waited"]
 
-    def before_train_iter(self, runner: Any) -> None:
-        runner.log_buffer.clear_output()  # without a logger the last evaluation's numbers would stay and count again
-
     def after_train_epoch(self, runner: Any) -> None:
         if runner.by_epoch:
             self._look(runner)

@@ -137,4 +137,4 @@ def infer_rule(name: str) -> str:
         return "less"
     if any(key.lower() in lowered for key in GREATER_KEYS):
         return "greater"
-    raise UserError(f"evaluation.save_best: no rule for {name!r}; give evaluation.rule as greater or less")
+    raise UserError(f"whether more of {name!r} is better does not follow from its name; give rule as greater or less")

@@ -61,6 +61,9 @@ class Hook:
 
     priority = PRIORITIES["NORMAL"]
 
+    def check(self, runner: Any) -> None:
+        """Raises UserError for what cannot be; called before anything is written. `runner.loaders` are there."""
+
     def before_run(self, runner: Any) -> None:
         """Before the first epoch."""
 

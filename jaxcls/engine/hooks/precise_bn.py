@@ -18,6 +18,7 @@ from jax import Array
 
 from jaxcls import collectives
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
+from jaxcls.engine.train_step import prepared
 from jaxcls.errors import UserError
 from jaxcls.models.layers.norm import BatchNorm
 
@@ -27,9 +28,9 @@ Path = tuple[str, ...]
 class PreciseBNHook(Hook):
     """After an epoch, sets the running mean and variance to the averages over many batches of the training data.
 
-    The batches are the epoch's first ones, as the epoch saw them but for `train_cfg.augments`, in an iteration of
-    their own: neither the order of the training data nor a continuation depends on this hook. Each device's mean and
-    unbiased variance of a batch count the same. Layers that training holds in evaluation mode keep theirs.
+    The batches are the epoch's first ones, as the epoch saw them, in an iteration of their own: neither the order of
+    the training data nor a continuation depends on this hook. Each device's mean and unbiased variance of a batch
+    count the same. Layers that training holds in evaluation mode keep theirs.
 
     Args:
         num_samples: how many images, in whole batches, at least one and at most an epoch's.
@@ -47,9 +48,11 @@ class PreciseBNHook(Hook):
         self.num_samples, self.interval = num_samples, interval
         self._layers: dict[Path, float] = {}
 
-    def before_run(self, runner: Any) -> None:
+    def check(self, runner: Any) -> None:
         if not runner.by_epoch:
             raise UserError(f"PreciseBNHook works with EpochBasedRunner, not with {type(runner).__name__}")
+
+    def before_run(self, runner: Any) -> None:
         self._layers = layers_in_training(runner)
         self._count = min(max(self.num_samples // runner.batch_size, 1), runner.iters_per_epoch)
         if self._layers:
@@ -84,8 +87,10 @@ def _make_step(network: Any, layers: dict[Path, float], count: int) -> Callable:
         zeroed = {path: jnp.zeros_like(leaf) if path[:-1] in layers else leaf for path, leaf in statistics.items()}
         variables = {"params": inputs["params"], "batch_stats": traverse_util.unflatten_dict(zeroed)}
         key = jax.random.fold_in(inputs["key"], collectives.device_index())
-        images = network.preprocess(batch["image"])
-        moved = traverse_util.flatten_dict(_forward(network.classifier, variables, images, batch["label"], key))
+        images, labels, dropout_key = prepared(batch, key, network.preprocess, network.augment)
+        images = network.precision.cast_images(images)
+        forward = _forward(network.classifier, network.precision.cast(variables), images, labels, dropout_key)
+        moved = traverse_util.flatten_dict(forward)
         means = collectives.pmean({path: leaf for path, leaf in moved.items() if path[:-1] in layers})
         added = {path: totals[path] + mean / (layers[path[:-1]] * count) for path, mean in means.items()}
         return (), traverse_util.unflatten_dict({**statistics, **added})

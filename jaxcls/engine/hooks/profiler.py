@@ -48,17 +48,19 @@ class ProfilerHook(Hook):
         self.with_stack, self.trace_dir, self.json_trace_path = with_stack, trace_dir, json_trace_path
         self._tracing = False
 
-    def before_run(self, runner: Any) -> None:
-        self._first = self._done(runner)
+    def check(self, runner: Any) -> None:
         if self.by_epoch and not runner.by_epoch:
             raise UserError("ProfilerHook: the runner counts iterations; give by_epoch=False")
-        left = (runner.max_epochs if self.by_epoch else runner.max_iters) - self._first
+        left = (runner.max_epochs if self.by_epoch else runner.max_iters) - self._done(runner)
         if self.start + self.profile_iters > left:
             unit = "epochs" if self.by_epoch else "iterations"
             raise UserError(
                 f"ProfilerHook: start={self.start} and profile_iters={self.profile_iters} "
                 f"go beyond the {left} {unit} of this run"
             )
+
+    def before_run(self, runner: Any) -> None:
+        self._first = self._done(runner)
         self._folder = Path(self.trace_dir or runner.work_dir / "tf_tracing_logs")
 
     def before_train_epoch(self, runner: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from jaxcls.engine.hooks import EarlyStoppingHook
 from jaxcls.errors import UserError
-from tests.engine.hooks.tiny import hook_of, train
+from tests.engine.tiny import hook_of, train
 
 MONITOR = {"type": "EarlyStoppingHook", "monitor": "accuracy_top-1"}
 
@@ -91,7 +91,7 @@ def runner_with(runner, output):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"monitor": "speed"}, "no rule for 'speed'"),
+        ({"monitor": "speed"}, "of 'speed' is better does not follow"),
         ({"monitor": "loss", "rule": "smaller"}, "rule: 'smaller'; allowed: greater, less"),
         ({"monitor": "loss", "patience": 0}, "patience=0"),
     ],

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from jaxcls.engine.hooks import MlflowLoggerHook, WandbLoggerHook
 from jaxcls.errors import UserError
-from tests.engine.hooks.tiny import train
+from tests.engine.tiny import train
 
 
 class Wandb:

@@ -12,7 +12,7 @@ import jaxcls
 from jaxcls.engine.hooks import PreciseBNHook
 from jaxcls.engine.hooks.precise_bn import layers_in_training
 from jaxcls.errors import UserError
-from tests.engine.hooks import tiny
+from tests.engine import tiny
 
 HOOK = {"type": "PreciseBNHook", "num_samples": 100}
 NO_EVALUATION = {"evaluation": {"interval": 9}}
@@ -111,6 +111,6 @@ def test_networks_without_batchnorm(model):
 
 def test_messages():
     with pytest.raises(UserError, match="PreciseBNHook works with EpochBasedRunner, not with SimpleNamespace"):
-        PreciseBNHook().before_run(SimpleNamespace(by_epoch=False))
+        PreciseBNHook().check(SimpleNamespace(by_epoch=False))
     with pytest.raises(UserError, match="num_samples=0, interval=1; allowed: 1 or more"):
         PreciseBNHook(num_samples=0)

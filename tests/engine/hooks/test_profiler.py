@@ -7,7 +7,7 @@ import pytest
 
 from jaxcls.engine.hooks import ProfilerHook
 from jaxcls.errors import UserError
-from tests.engine.hooks.tiny import train
+from tests.engine.tiny import train
 
 
 def test_chosen_iterations_are_traced(tmp_path):
@@ -39,7 +39,7 @@ def fake(**attributes):
 )
 def test_more_than_there_is(arguments, message):
     with pytest.raises(UserError, match=message):
-        ProfilerHook(**arguments).before_run(fake())
+        ProfilerHook(**arguments).check(fake())
 
 
 def test_messages():
@@ -48,4 +48,4 @@ def test_messages():
     runner = fake()
     runner.by_epoch = False
     with pytest.raises(UserError, match="the runner counts iterations; give by_epoch=False"):
-        ProfilerHook().before_run(runner)
+        ProfilerHook().check(runner)

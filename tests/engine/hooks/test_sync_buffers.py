@@ -8,7 +8,7 @@ import pytest
 
 from jaxcls.engine.hooks import SyncBuffersHook
 from jaxcls.engine.parallel import Parallel
-from tests.engine.hooks.tiny import train
+from tests.engine.tiny import train
 
 
 class State(SimpleNamespace):

@@ -30,7 +30,7 @@ def model(**backbone: Any) -> dict[str, Any]:
     """The classifier's config."""
     return {
         "type": "ImageClassifier",
-        "backbone": {"type": "tests.engine.hooks.tiny:Tiny", **backbone},
+        "backbone": {"type": "tests.engine.tiny:Tiny", **backbone},
         "neck": {"type": "GlobalAveragePooling"},
         "head": {"type": "LinearClsHead", "num_classes": 10},
     }
