@@ -89,7 +89,7 @@ def bare_epoch(step, state, batches, key):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, default=6, help="steps an epoch")
-    parser.add_argument("--batch_size", type=int, default=68)
+    parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args()
     full = complete(config(args.steps, args.batch_size, 2))

@@ -26,6 +26,7 @@ from jaxcls.engine.processes import first_process_first
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.train_state import create_train_state
 from jaxcls.engine.train_step import make_eval_step, make_train_step, to_float
+from jaxcls.engine.weights import load_pretrained
 from jaxcls.errors import UserError, close_names
 from jaxcls.models import build_classifier
 
@@ -126,7 +127,7 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
     kind, length = _runner_kind(config["runner"])
     optimisation = Optimisation(config, kind, length, len(batches))
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
-    variables = network.init(init_key)
+    variables = load_pretrained(config["model"], network.init(init_key))
     tx = optimisation.build_tx(variables["params"])
     state = create_train_state(
         variables,

@@ -12,6 +12,7 @@ from flax import traverse_util
 from jaxcls.engine.checkpoint import fit, locate, restore_checkpoint
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.train_state import evaluated
+from jaxcls.errors import UserError
 
 Variables = dict[str, Any]
 
@@ -58,6 +59,49 @@ def load_for_tuning(variables: Mapping[str, Any], path: str, part: str = "head")
     names = ", ".join(_describe(key, given, wanted) for key in skipped)
     get_logger().info("loaded the weights of %s%s", folder, f"; left as initialised: {names}" if names else "")
     return loaded
+
+
+def load_pretrained(model: Mapping[str, Any], variables: Mapping[str, Any]) -> Variables:
+    """The variables with what `init_cfg=dict(type="Pretrained", checkpoint=…, prefix=…)` asks for.
+
+    In the model's own `init_cfg` it speaks of the whole, in the backbone's, neck's or head's of that part; `prefix` is
+    the part's name in the checkpoint.
+
+    Args:
+        model: the classifier's config.
+        variables: as initialised.
+
+    Raises:
+        UserError: a parameter that the checkpoint lacks, or has in another shape.
+    """
+    for part in ("", "backbone", "neck", "head"):
+        node = model.get(part) if part else model
+        entries = (node or {}).get("init_cfg") or ()
+        for entry in (entries,) if isinstance(entries, Mapping) else entries:
+            if entry["type"] == "Pretrained":
+                variables = _with_part(variables, part, **{k: v for k, v in entry.items() if k != "type"})
+    return dict(variables)
+
+
+def _with_part(variables: Mapping[str, Any], part: str, checkpoint: str, prefix: str | None = None) -> Variables:
+    _, folder = locate(checkpoint)
+    there = traverse_util.flatten_dict(read_variables(folder)[0])
+    named = {(key[0], ".".join(key[1:])): value for key, value in there.items()}
+    merged, problems, start = traverse_util.flatten_dict(dict(variables)), [], len(part.split())
+    for key in [key for key in merged if not part or key[1] == part]:
+        name = ".".join(((prefix,) if prefix else ()) + key[1 + start :])
+        value = named.get((key[0], name))
+        if value is None:
+            problems.append(f"it lacks {name}")
+        elif value.shape != merged[key].shape:
+            problems.append(f"{name} is {value.shape}, expected {merged[key].shape}")
+        else:
+            merged[key] = value
+    if problems:
+        where = f"model.{part}.init_cfg" if part else "model.init_cfg"
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UserError(f"{where}: checkpoint {folder} with prefix={prefix!r}: {'; '.join(problems[:3])}{more}")
+    return traverse_util.unflatten_dict(merged)
 
 
 def _describe(key: tuple[str, ...], given: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> str:

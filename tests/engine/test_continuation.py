@@ -188,6 +188,20 @@ def test_weights_of_another_backbone_are_refused(by_epochs, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
+def test_a_pretrained_backbone(by_epochs, tmp_path):
+    init_cfg = {"type": "Pretrained", "checkpoint": str(by_epochs[1] / "checkpoints" / "1"), "prefix": "backbone"}
+    config = config_of(model__backbone__init_cfg=init_cfg, optimizer__lr=1e-12, runner__max_epochs=1)
+    runner = jaxcls.train_model(config, tmp_path / "work", validate=False)
+    arrays, _ = restore_checkpoint(by_epochs[1] / "checkpoints" / "1")
+    own, given = runner.state.params["backbone"], arrays["params"]["backbone"]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), own, given)
+    assert not np.allclose(runner.state.params["head"]["fc"]["kernel"], arrays["params"]["head"]["fc"]["kernel"])
+    init_cfg["prefix"] = "body"
+    message = r"model\.backbone\.init_cfg: checkpoint .*/1 with prefix='body': it lacks body\.bn1\."
+    with pytest.raises(UserError, match=message):
+        jaxcls.train_model(config_of(model__backbone__init_cfg=init_cfg), tmp_path / "new")
+
+
 def test_position_is_json(by_epochs):
     _, meta = restore_checkpoint(by_epochs[1] / "checkpoints" / "1")
     assert meta == json.loads(json.dumps(meta))
