@@ -52,11 +52,14 @@ def train_model(
     runner.check(loaders, config["workflow"])
     processes.barrier("checked")
     runner.checkpoints = Checkpoints(workdir)
-    if continue_run(runner, resume, config["resume_from"]):
-        runner.timestamp = last_timestamp(workdir) or runner.timestamp
-    elif config["load_from"]:
-        load_from(runner, config["load_from"])
-    _begin(runner, config, loaders["train"])
+    try:
+        if continue_run(runner, resume, config["resume_from"]):
+            runner.timestamp = last_timestamp(workdir) or runner.timestamp
+        elif config["load_from"]:
+            load_from(runner, config["load_from"])
+        _begin(runner, config, loaders["train"])
+    except OSError as error:
+        raise UserError(f"the work directory cannot be written: {error}") from error
     try:
         runner.run(loaders, config["workflow"])
     finally:
@@ -68,13 +71,10 @@ def train_model(
 
 def _begin(runner: Runner, config: Mapping[str, Any], loader: Loader) -> None:
     """The work directory, its config and the log's first lines."""
-    try:
-        runner.work_dir.mkdir(parents=True, exist_ok=True)
-        if processes.is_first():
-            save_config(config, runner.work_dir / "config.json")
-        open_log(runner.work_dir / f"{runner.timestamp}.log")
-    except OSError as error:
-        raise UserError(f"the work directory cannot be written: {error}") from error
+    runner.work_dir.mkdir(parents=True, exist_ok=True)
+    if processes.is_first():
+        save_config(config, runner.work_dir / "config.json")
+    open_log(runner.work_dir / f"{runner.timestamp}.log")
     runner.logger.info("Environment info:\n%s", runner.meta["env_info"])
     runner.logger.info("Config:\n%s", json.dumps(plain(config), indent=2, default=str))
     assert isinstance(loader.batches, TrainBatches)

@@ -27,7 +27,7 @@ def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -
     """
 
     def guarded(rest: list[str]) -> None:
-        logging.set_verbosity(logging.WARNING)  # Orbax and JAX tell much of what they do
+        logging.set_verbosity(logging.FATAL)  # Orbax tells much of what it does, and prints what it raises, too
         try:
             main(rest)
         except Interrupted as error:
