@@ -17,7 +17,7 @@ class UserError(ValueError):
 def close_names(name: str, allowed: Iterable[str]) -> str:
     """`did you mean …?` and the allowed names, for the end of an error message."""
     allowed = sorted(allowed)
-    lowered = {candidate.lower(): candidate for candidate in allowed}
-    close = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
+    matches = difflib.get_close_matches(name.lower(), {candidate.lower() for candidate in allowed}, n=3, cutoff=0.6)
+    close = [candidate for match in matches for candidate in allowed if candidate.lower() == match]
     hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
     return f"{hint}Allowed: {', '.join(allowed)}"

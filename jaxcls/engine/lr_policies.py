@@ -8,25 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from jaxcls.engine.ranges import NON_NEGATIVE, POSITIVE, UP_TO_ONE, positive_integer, require
 from jaxcls.errors import UserError
-
-
-def positive(name: str, value: Any) -> int:
-    """The value, an integer above 0.
-
-    Raises:
-        UserError: it is none.
-    """
-    if not isinstance(value, int) or value < 1:
-        raise UserError(f"{name}: expected a positive integer, got {value!r}")
-    return value
 
 
 def _cosine(start: float, end: float, steps: float) -> optax.Schedule:
@@ -55,7 +44,7 @@ def step(
     base: float, total: int, *, step: int | Sequence[int], gamma: float = 0.1, min_lr: float | None = None
 ) -> optax.Schedule:
     """Base · gamma^n, n the whole periods of `step` passed, or the milestones in it; not below `min_lr`."""
-    milestones = [positive("step", milestone) for milestone in ([step] if isinstance(step, int) else step)]
+    milestones = [positive_integer("step", milestone) for milestone in ([step] if isinstance(step, int) else step)]
     if milestones != sorted(set(milestones)):
         raise UserError(f"step: the milestones must increase, got {milestones}")
     decay, least = exp(base, total, gamma=gamma), -math.inf if min_lr is None else min_lr
@@ -66,9 +55,8 @@ def step(
 
 def exp(base: float, total: int, *, gamma: float) -> optax.Schedule:
     """Base · gamma^t."""
-    if not gamma > 0:  # optax would silently keep the rate constant for 0
-        raise UserError(f"gamma: expected a positive number, got {gamma!r}")
-    return optax.exponential_decay(base, 1, gamma)
+    # optax would silently keep the rate constant for 0
+    return optax.exponential_decay(base, 1, require("gamma", gamma, POSITIVE))
 
 
 def inv(base: float, total: int, *, gamma: float, power: float = 1.0) -> optax.Schedule:
@@ -105,7 +93,7 @@ def cosine_restart(
     """Half a cosine in each period, restarting at its weight between the least rate and the base rate."""
     if len(periods) != len(restart_weights):
         raise UserError(f"{len(periods)} periods, but {len(restart_weights)} restart_weights")
-    lengths = [positive("periods", period) for period in periods]
+    lengths = [positive_integer("periods", period) for period in periods]
     if sum(lengths) < total:
         raise UserError(f"periods {lengths} cover {sum(lengths)} of the training's {total}")
     curves = [
@@ -135,9 +123,10 @@ def cyclic(
     peak, low = ratios if len(ratios) == 2 else (ratios[0], ratios[0] / 1e5)
     if not 0 <= step_ratio_up < 1:
         raise UserError(f"step_ratio_up: {step_ratio_up!r} is not in [0, 1)")
-    period = total // positive("cyclic_times", cyclic_times)
+    period = total // positive_integer("cyclic_times", cyclic_times)
     if period < 1:
         raise UserError(f"cyclic_times: {cyclic_times} cycles do not fit {total} iterations")
+    require("gamma", gamma, UP_TO_ONE)
     up, anneal = int(step_ratio_up * period), _anneal(anneal_strategy)
     rise, fall = anneal(0.0, 1.0, max(up, 1)), anneal(1.0, 0.0, period - up)
 
@@ -165,32 +154,39 @@ def one_cycle(
 
     As in PyTorch, phases end between two steps (`optax.cosine_onecycle_schedule` rounds them down).
     """
-    steps = total if total_steps is None else positive("total_steps", total_steps)
+    steps = total if total_steps is None else positive_integer("total_steps", total_steps)
     if steps < total:
         raise UserError(f"total_steps: {steps} is less than the training's {total} iterations")
-    if not 0 <= pct_start <= (0.5 if three_phase else 1):
-        raise UserError(f"pct_start: {pct_start!r} is not in [0, {0.5 if three_phase else 1}]")
-    first, peak = max_lr / div_factor, pct_start * steps - 1
-    ends, rates = [peak, steps - 1.0], [first, max_lr, first / final_div_factor]
-    if three_phase:
-        ends.insert(1, 2 * peak)
-        rates.insert(2, first)
-    starts, anneal = [0.0, *ends[:-1]], _anneal(anneal_strategy)
-    curves = [anneal(rates[i], rates[i + 1], max(ends[i] - starts[i], 1e-6)) for i in range(len(ends))]
+    for name, value in (("max_lr", max_lr), ("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+        require(name, value, POSITIVE)
+    first = max_lr / div_factor
+    rates = [first, max_lr, first, first / final_div_factor]
+    return phases(steps, pct_start, rates if three_phase else [first, max_lr, rates[-1]], anneal_strategy)
 
-    def rate(t: jax.Array) -> jax.Array:
+
+def phases(steps: int, pct_start: float, values: Sequence[float], anneal_strategy: str) -> optax.Schedule:
+    """From the first of `values` to the last: the second at `pct_start`, a third of four as much later."""
+    most = 0.5 if len(values) == 4 else 1
+    if not 0 <= pct_start <= most:
+        raise UserError(f"pct_start: {pct_start!r} is not in [0, {most}]")
+    peak, anneal = pct_start * steps - 1, _anneal(anneal_strategy)
+    ends = [peak, 2 * peak, steps - 1.0] if len(values) == 4 else [peak, steps - 1.0]
+    starts = [0.0, *ends[:-1]]
+    curves = [anneal(values[i], values[i + 1], max(ends[i] - starts[i], 1e-6)) for i in range(len(ends))]
+
+    def value(t: jax.Array) -> jax.Array:
         t = _float(t)
-        values = [curve(t - start) for curve, start in zip(curves, starts, strict=True)]
-        return jnp.select([t <= end for end in ends[:-1]], values[:-1], values[-1])
+        now = [curve(t - start) for curve, start in zip(curves, starts, strict=True)]
+        return jnp.select([t <= end for end in ends[:-1]], now[:-1], now[-1])
 
-    return rate
+    return value
 
 
 def cosine_annealing_cooldown(
     base: float, total: int, *, min_lr: float, cool_down_ratio: float = 0.1, cool_down_time: int = 10
 ) -> optax.Schedule:
     """Half a cosine over T - `cool_down_time`, the least rate once, then the least rate · `cool_down_ratio`."""
-    length = total - cool_down_time
+    length = int(total - require("cool_down_time", cool_down_time, NON_NEGATIVE))
     if length < 1:
         raise UserError(f"cool_down_time: {cool_down_time} leaves nothing of the training's {total}")
     return optax.join_schedules(

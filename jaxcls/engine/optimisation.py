@@ -10,9 +10,9 @@ import optax
 from jaxcls.builder import argument_names
 from jaxcls.engine.accumulation import Accumulation
 from jaxcls.engine.ema import Ema
-from jaxcls.engine.optim import build_grad_clip, build_optimizer
+from jaxcls.engine.optim import base_momentum, build_grad_clip, build_optimizer
 from jaxcls.engine.runner import Runner
-from jaxcls.engine.schedules import build_lr_schedule
+from jaxcls.engine.schedules import build_lr_schedule, build_momentum_schedule
 from jaxcls.errors import UserError, close_names
 
 Config = Mapping[str, Any]
@@ -48,12 +48,15 @@ class Optimisation:
         span = (length, iters_per_epoch) if kind.by_epoch else (None, iters_per_epoch, length)
         self.schedule: optax.Schedule = build_lr_schedule(config["lr_config"], self._optimizer["lr"], *span)
         self.momentum_schedule: optax.Schedule | None = None
+        if config["momentum_config"]:
+            momentum = base_momentum(self._optimizer)
+            self.momentum_schedule = build_momentum_schedule(config["momentum_config"], momentum, *span)
         self.ema = _build_ema(config["ema"])
         self.clip, self.accumulation = _optimizer_config(config["optimizer_config"], max_iters)
 
     def build_tx(self, params: Any) -> optax.GradientTransformation:
         """The optimiser for these parameters."""
-        return build_optimizer(self._optimizer, params, self.schedule)
+        return build_optimizer(self._optimizer, params, self.schedule, self.momentum_schedule)
 
 
 def _build_ema(config: Config | None) -> Ema | None:

@@ -118,14 +118,61 @@ def test_one_cycle_in_three_phases():
         ({"policy": "CosineAnnealingCooldown", "min_lr": 0}, "10 leaves nothing of .* 6"),
         ({"policy": "fixed", "warmup": "slow", "warmup_iters": 2}, "'slow' is not one of constant, linear, exp"),
         ({"policy": "fixed", "warmup": "linear"}, "warmup_iters: expected a positive integer, got 0"),
-        ({"policy": "fixed", "warmup": "linear", "warmup_iters": 2, "warmup_ratio": 0}, r"0 is not in \(0, 1\]"),
+        ({"policy": "fixed", "warmup": "linear", "warmup_iters": 2, "warmup_ratio": 0}, r"a number in \(0, 1\], got 0"),
         ({"policy": "fixed", "warmup": "linear", "warmup_iters": 31}, "31 iterations, longer than the training, 30"),
         ({"policy": "fixed", "warmup_iters": 3}, "warmup_iters is given without warmup"),
+        ({"policy": "fixed", "warmup": "exp", "warmup_iters": 2.5}, "warmup_iters: expected a positive integer"),
+        ({"policy": "fixed", "warmup": "exp", "warmup_iters": 2, "warmup_ratio": 1.5}, r"in \(0, 1\], got 1.5"),
+        ({"policy": "fixed", "warmup": "exp", "warmup_iters": 2, "warmup_ratio": "0.1"}, r"in \(0, 1\], got '0.1'"),
+        (
+            {"policy": "fixed", "warmup": "exp", "warmup_iters": 7, "warmup_by_epoch": True},
+            "35 iterations, longer than the training, 30",
+        ),
+        ({"policy": "fixed", "warmup": "exp", "warmup_iters": 2, "warmup_by_epoch": 1}, "expected True or False"),
+        ({"policy": "fixed", "by_epoch": "no"}, "by_epoch: expected True or False, got 'no'"),
+        ({"policy": "step", "step": [2, 2]}, "must increase"),
+        ({"policy": "step", "step": "2"}, "step: expected a positive integer, got '2'"),
+        ({"policy": "step", "step": [1.5]}, "positive integer, got 1.5"),
+        ({"policy": "step", "step": [2], "gamma": -0.1}, "gamma: expected a positive number, got -0.1"),
+        ({"policy": "step", "step": [2], "min_lr": "x"}, "an argument of a wrong type in .*'min_lr': 'x'"),
+        ({"policy": "inv", "gamma": -0.5}, "the lr at iteration 10: expected a number from 0, got inf"),
+        ({"policy": "poly", "min_lr": -0.1}, "the lr at iteration 20: expected a number from 0, got -0.03"),
+        ({"policy": "poly", "power": "2"}, "an argument of a wrong type"),
+        ({"policy": "LinearAnnealing", "min_lr": -1.0}, "the lr at iteration 5: expected a number from 0, got -"),
+        (
+            {"policy": "CosineAnnealing", "min_lr_ratio": -1.0},
+            "the lr at iteration .*: .* got -",
+        ),
+        ({"policy": "CosineAnnealing", "min_lr": None, "min_lr_ratio": None}, "got None and None"),
+        ({"policy": "CosineRestart", "periods": [0, 6], "restart_weights": [1, 1], "min_lr": 0}, "integer, got 0"),
+        ({"policy": "CosineRestart", "periods": [6], "restart_weights": [-1], "min_lr": 0}, "iteration 0: .* got -0.1"),
+        ({"policy": "cyclic", "target_ratio": (1, 2, 3)}, "expected a number or two"),
+        ({"policy": "cyclic", "step_ratio_up": 1.0}, r"step_ratio_up: 1.0 is not in \[0, 1\)"),
+        ({"policy": "cyclic", "gamma": 0.0}, r"gamma: expected a number in \(0, 1\], got 0.0"),
+        ({"policy": "OneCycle", "max_lr": 0}, "max_lr: expected a positive number, got 0"),
+        ({"policy": "OneCycle", "max_lr": 1, "div_factor": 0}, "div_factor: expected a positive number, got 0"),
+        ({"policy": "OneCycle", "max_lr": 1, "pct_start": 0.6, "three_phase": True}, r"0.6 is not in \[0, 0.5\]"),
+        ({"policy": "CosineAnnealingCooldown", "min_lr": 0, "cool_down_time": -1}, "cool_down_time: expected a number"),
     ],
 )
 def test_refuses_a_bad_config(config, message):
     with pytest.raises(UserError, match=message):
         build_lr_schedule(config or {"policy": None}, BASE, EPOCHS, ITERS)
+
+
+def test_a_milestone_beyond_the_training_is_no_mistake():
+    np.testing.assert_allclose(rates({"policy": "step", "step": [4, 100]})[[0, -1]], [BASE, BASE / 10], rtol=1e-6)
+
+
+@pytest.mark.parametrize("base", [0, -0.1, float("nan"), "0.1", None])
+def test_refuses_a_base_rate_that_is_none(base):
+    with pytest.raises(UserError, match="the optimizer's lr: expected a positive number, got"):
+        build_lr_schedule({"policy": "fixed"}, base, EPOCHS, ITERS)
+
+
+def test_refuses_what_is_no_config():
+    with pytest.raises(UserError, match="lr_config: expected a dict with a 'policy', got 'step'"):
+        build_lr_schedule("step", BASE, EPOCHS, ITERS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""An optimizer config -> an optax transformation.
+
+As PyTorch has groups of parameters, each with a learning rate and a weight decay of its own, so has the
+transformation: one optimiser for each pair of factors that `paramwise_cfg` gives. What an optimiser estimates over all
+its parameters (Prodigy's and D-Adaptation's rate, DoG's distance) it then estimates for each group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxcls.engine.optim.optimizers import limit_norm
+from jaxcls.engine.optim.paramwise import Multipliers, is_multipliers, multipliers
+from jaxcls.engine.optim.parse import DECAYS, Recipe, parse
+from jaxcls.errors import UserError
+
+PyTree = Any
+
+
+def build_optimizer(
+    optimizer: Mapping[str, Any],
+    params: PyTree,
+    schedule: optax.Schedule | None = None,
+    momentum_schedule: optax.Schedule | None = None,
+) -> optax.GradientTransformation:
+    """The transformation that an optimizer config describes.
+
+    Args:
+        optimizer: `type`, `lr`, the optimiser's arguments, `paramwise_cfg`. The types are PyTorch's and
+            MMClassification's names in `optimizers`, and every other optimiser of optax by its name there, each with
+            the arguments that it has there.
+        params: the tree of parameters; their names and shapes decide what `paramwise_cfg` speaks of.
+        schedule: step -> learning rate; None: `lr` throughout.
+        momentum_schedule: step -> momentum (of Adam and its kin: the first beta); None: as the config has it.
+
+    Returns:
+        The transformation; it counts its updates as steps, unless `at_step` tells it the step.
+
+    Raises:
+        UserError: an unknown type, argument or `paramwise_cfg` rule, a value out of its range, no `lr`, a factor of a
+            weight decay that is not given, or a momentum's schedule for an optimiser without one.
+    """
+    recipe = parse(optimizer)
+    mults = multipliers(params, **recipe.paramwise)
+    momentum_name = recipe.momentum_name if momentum_schedule else None
+
+    def make(learning_rate: Any, momentum: Any) -> optax.GradientTransformation:
+        arguments = recipe.arguments
+        if momentum_name is not None:
+            arguments = {**arguments, momentum_name: _replace_first(recipe.value(momentum_name), momentum)}
+        return optax.chain(limit_norm(recipe.max_grad_norm), _by_group(recipe, arguments, learning_rate, mults))
+
+    inject = optax.inject_hyperparams(make, hyperparam_dtype=jnp.float32)
+    tx = inject(learning_rate=schedule or optax.constant_schedule(recipe.lr), momentum=momentum_schedule)
+    try:
+        jax.eval_shape(lambda tree: tx.update(tree, tx.init(tree), tree), params)
+    except UserError as error:
+        raise UserError(f"optimizer: {recipe.kind}: {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:  # a value of a wrong type shows here
+        raise UserError(f"optimizer: {recipe.kind}: {str(error).strip().splitlines()[0]}") from error
+
+    def init(tree: PyTree) -> PyTree:
+        # Some keep the parameters that they began with, and a step donates parameters and state alike.
+        return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), tx.init(tree))
+
+    return optax.GradientTransformationExtraArgs(init, tx.update)
+
+
+def _replace_first(value: Any, momentum: Any) -> Any:
+    """The momentum itself, or in the place of the first beta."""
+    return (momentum, *value[1:]) if isinstance(value, tuple) else momentum
+
+
+def _by_group(recipe: Recipe, arguments: Mapping[str, Any], learning_rate: Any, mults: PyTree) -> Any:
+    """One optimiser for each pair of factors in `mults`."""
+
+    def make(group: Multipliers) -> optax.GradientTransformation:
+        if group.lr == 0:
+            return optax.set_to_zero()
+        decays = {name: arguments[name] * group.decay for name in DECAYS if arguments.get(name) is not None}
+        return recipe.make(learning_rate * group.lr, **{**arguments, **decays})
+
+    groups = sorted(set(jax.tree.leaves(mults, is_leaf=is_multipliers)))
+    if len(groups) == 1:
+        return make(groups[0])
+    labels = jax.tree.map(_label, mults, is_leaf=is_multipliers)
+    return optax.partition({_label(group): make(group) for group in groups}, labels)
+
+
+def _label(group: Multipliers) -> str:
+    return f"lr_mult={group.lr!r},decay_mult={group.decay!r}"

@@ -1,0 +1,145 @@
+"""An optimizer config, its names and numbers checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import optax
+
+from jaxcls.builder import lookup, plain
+from jaxcls.engine.optim import optimizers
+from jaxcls.engine.optim.optax_names import UNFIT, optax_optimizers
+from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
+from jaxcls.engine.optim.paramwise import WHERE, decay_rules, multipliers
+from jaxcls.engine.ranges import BELOW_ONE, NON_NEGATIVE, POSITIVE, Range, require
+from jaxcls.errors import UserError, close_names
+
+MOMENTA = ("momentum", "betas", "b1", "beta")  # what the momentum is called, the first that an optimiser has
+DECAYS = ("weight_decay", "weight_decay_rate")
+_NOT_OF_A_CONFIG = {"learning_rate", "mask", "weight_decay_mask"}  # `lr` and `paramwise_cfg` give them
+_RANGES: dict[str, Range] = {
+    **dict.fromkeys(("momentum", "betas", "b1", "b2", "b3", "beta"), BELOW_ONE),
+    **dict.fromkeys((*DECAYS, "eps", "adam_eps", "dampening", "max_grad_norm"), NON_NEGATIVE),
+}
+
+
+class Recipe(NamedTuple):
+    """What an optimizer config says.
+
+    Attributes:
+        kind: `type`.
+        make: what it names, a function of `learning_rate` and its arguments.
+        arguments: those that are given, `max_grad_norm` apart.
+        max_grad_norm: to which the norm of all gradients is cut, where the optimiser itself does that; None or 0: not.
+        lr: the learning rate.
+        paramwise: `paramwise_cfg`.
+    """
+
+    kind: str
+    make: Callable[..., optax.GradientTransformation]
+    arguments: dict[str, Any]
+    max_grad_norm: float | None
+    lr: float
+    paramwise: dict[str, Any]
+
+    def value(self, name: str) -> Any:
+        """An argument, given or by default."""
+        return self.arguments.get(name, _defaults(self.make)[name])
+
+    @property
+    def momentum_name(self) -> str:
+        """The argument that is the momentum or holds it.
+
+        Raises:
+            UserError: there is none.
+        """
+        found = next((name for name in MOMENTA if name in _defaults(self.make)), None)
+        if found is None:
+            raise UserError(f"momentum_config: {self.kind} has no momentum")
+        return found
+
+
+def parse(optimizer: Mapping[str, Any]) -> Recipe:
+    """The recipe in an optimizer config.
+
+    Raises:
+        UserError: an unknown type, argument or `paramwise_cfg` rule, a value out of its range, no `lr`, or a factor of
+            a weight decay that is not given.
+    """
+    config = plain(optimizer)
+    if not isinstance(config, dict):
+        raise UserError(f"optimizer: expected a dict, got {optimizer!r}")
+    kind, paramwise = config.pop("type", None), config.pop("paramwise_cfg", None) or {}
+    make = _lookup(kind)
+    if "lr" not in config:
+        raise UserError(f"optimizer: {kind} needs 'lr'")
+    lr = require("optimizer.lr", config.pop("lr"), POSITIVE)
+    defaults = _defaults(make)
+    own = set(defaults) - _NOT_OF_A_CONFIG | ({"max_grad_norm"} if kind in MAX_GRAD_NORM else set())
+    _refuse_unknown(config, own, "optimizer", {"type", "lr", "paramwise_cfg"})
+    _refuse_unknown(paramwise, set(_defaults(multipliers)) - {"params"}, WHERE)
+    for name, value in config.items():
+        _check_range(name, value, defaults.get(name))
+    max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))
+    recipe = Recipe(kind, make, config, max_grad_norm, lr, paramwise)
+    _check_decay_rules(recipe)
+    return recipe
+
+
+def base_momentum(optimizer: Mapping[str, Any]) -> float:
+    """The momentum (of Adam and its kin: the first beta) of an optimizer config, what a schedule of it begins with.
+
+    Raises:
+        UserError: as `parse`, or the optimiser has no momentum.
+    """
+    recipe = parse(optimizer)
+    value = recipe.value(recipe.momentum_name)
+    return float((value[0] if isinstance(value, tuple) else value) or 0.0)
+
+
+def _lookup(kind: Any) -> Callable[..., optax.GradientTransformation]:
+    if isinstance(kind, str) and ":" in kind:
+        return _own(lookup(kind, optimizers, "optimizer.type"), kind)
+    if kind in UNFIT:
+        raise UserError(f"optimizer.type: {kind!r} cannot be used: it {UNFIT[kind]}")
+    known = {**OPTIMIZERS, **optax_optimizers()}
+    if kind not in known:
+        raise UserError(f"optimizer.type: {kind!r}; {close_names(str(kind), known)}")
+    return known[kind]
+
+
+def _own(make: Any, kind: str) -> Callable[..., optax.GradientTransformation]:
+    if not callable(make) or "learning_rate" not in _defaults(make):
+        raise UserError(f"optimizer.type: {kind!r}: expected a function of learning_rate that makes an optax one")
+    return make
+
+
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+def _refuse_unknown(config: Mapping[str, Any], allowed: set[str], where: str, common: set[str] | None = None) -> None:
+    for key in config:
+        if key not in allowed:
+            raise UserError(f"{where}: no argument {key!r}; {close_names(key, allowed | (common or set()))}")
+
+
+def _check_range(name: str, value: Any, default: Any) -> None:
+    if name not in _RANGES or value is None:
+        return
+    values = value if isinstance(value, tuple) else (value,)
+    if isinstance(default, tuple) and len(values) != len(default):
+        raise UserError(f"optimizer.{name}: expected {len(default)} numbers, got {value!r}")
+    for number in values:
+        require(f"optimizer.{name}", number, _RANGES[name])
+
+
+def _check_decay_rules(recipe: Recipe) -> None:
+    """A factor needs something to multiply, which MMCV wants to see in the config too."""
+    rules = decay_rules(recipe.paramwise)
+    if rules and not any(recipe.arguments.get(name) is not None for name in DECAYS):
+        has = next((name for name in DECAYS if name in _defaults(recipe.make)), None)
+        need = f"needs optimizer.{has}" if has else f"{recipe.kind} has no weight decay"
+        raise UserError(f"{WHERE}.{rules[0]}: {need}")
