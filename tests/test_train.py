@@ -198,12 +198,8 @@ def test_mistakes_end_with_one_line(arguments, message, tmp_path):
 def folder_config(tmp_path, **changes):
     pipeline = [{"type": "LoadImageFromFile"}, {"type": "Resize", "size": (8, 8)}]
     source = {"type": "CustomDataset", "data_prefix": str(tmp_path / "images"), "pipeline": pipeline}
-    return small_config(
-        data={"batch_size": 8, "num_workers": 1, "train": source},
-        model__backbone__in_channels=3,
-        runner__max_epochs=1,
-        **changes,
-    )
+    defaults = {"model__backbone__in_channels": 3, "model__head__num_classes": 2, "runner__max_epochs": 1}
+    return small_config(data={"batch_size": 8, "num_workers": 1, "train": source}, **{**defaults, **changes})
 
 
 @pytest.fixture
