@@ -79,3 +79,18 @@ def test_mistakes_leave_no_work_directory(tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
         train(tmp_path / "work", **changes)
     assert not (tmp_path / "work").exists()
+
+
+def test_a_validation_workflow_by_iterations(tmp_path):
+    """Four iterations of training, then two of validation, in turn."""
+    runner = train(
+        tmp_path,
+        runner={"type": "IterBasedRunner", "max_iters": 8},
+        workflow=[("train", 4), ("val", 2)],
+        evaluation={"interval": 100},
+        log_config={"interval": 2, "hooks": [{"type": "TextLoggerHook"}]},
+    )
+    assert runner.iter == 8
+    (path,) = tmp_path.glob("*.log.json")
+    modes = [json.loads(line).get("mode") for line in path.read_text().splitlines()]
+    assert [mode for mode in modes if mode] == ["train", "train", "val"] * 2

@@ -66,3 +66,10 @@ def test_a_function_as_a_hook():
         ClosureHook("after_trainiter", note)
     with pytest.raises(UserError, match=r"fn: 'no_such\.module:f': cannot import 'no_such\.module'"):
         ClosureHook("before_run", "no_such.module:f")
+
+
+def test_a_function_is_called_at_its_stage_of_a_training(tmp_path):
+    calls.clear()
+    train_hook = {"type": "ClosureHook", "fn_name": "after_train_epoch", "fn": f"{__name__}:note"}
+    runner = tiny.train(tmp_path, train_hook)
+    assert calls == [runner] * 2
