@@ -10,7 +10,7 @@ import optax
 from jaxcls.builder import argument_names
 from jaxcls.engine.accumulation import Accumulation
 from jaxcls.engine.ema import Ema
-from jaxcls.engine.optim import base_momentum, build_grad_clip, build_optimizer
+from jaxcls.engine.optim import base_momentum, build_grad_clip, build_optimizer, has_momentum
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.schedules import build_lr_schedule, build_momentum_schedule
 from jaxcls.errors import UserError, close_names
@@ -25,7 +25,7 @@ class Optimisation:
 
     Attributes:
         schedule: step -> learning rate.
-        momentum_schedule: step -> momentum; None where it is constant.
+        momentum_schedule: step -> momentum (of Adam and its kin: the first beta); None where there is none.
         clip: gradients -> clipped ones and their norm; None: they stay.
         accumulation: iterations an update.
         ema: averages to keep, or None.
@@ -47,16 +47,20 @@ class Optimisation:
         max_iters = length * iters_per_epoch if kind.by_epoch else length
         span = (length, iters_per_epoch) if kind.by_epoch else (None, iters_per_epoch, length)
         self.schedule: optax.Schedule = build_lr_schedule(config["lr_config"], self._optimizer["lr"], *span)
+        self._momentum_config = config["momentum_config"]
         self.momentum_schedule: optax.Schedule | None = None
-        if config["momentum_config"]:
+        if self._momentum_config:
             momentum = base_momentum(self._optimizer)
-            self.momentum_schedule = build_momentum_schedule(config["momentum_config"], momentum, *span)
+            self.momentum_schedule = build_momentum_schedule(self._momentum_config, momentum, *span)
+        elif has_momentum(self._optimizer):
+            self.momentum_schedule = optax.constant_schedule(base_momentum(self._optimizer))
         self.ema = _build_ema(config["ema"])
         self.clip, self.accumulation = _optimizer_config(config["optimizer_config"], max_iters)
 
     def build_tx(self, params: Any) -> optax.GradientTransformation:
         """The optimiser for these parameters."""
-        return build_optimizer(self._optimizer, params, self.schedule, self.momentum_schedule)
+        momentum = self.momentum_schedule if self._momentum_config else None
+        return build_optimizer(self._optimizer, params, self.schedule, momentum)
 
 
 def _build_ema(config: Config | None) -> Ema | None:

@@ -54,7 +54,7 @@ class Runner(ABC):
         state: the state to begin with.
         key: the PRNG key that each step folds with its number.
         schedule: step -> learning rate, for the log.
-        momentum_schedule: step -> momentum, for the log; None where nothing changes it.
+        momentum_schedule: step -> momentum, for the log; None where there is none.
         length: of the training, in epochs or iterations.
         batch_size: samples in a training step, for the log.
         work_dir: where hooks write.
@@ -180,7 +180,7 @@ class Runner(ABC):
         return float(self.schedule(self._latest()))
 
     def current_momentum(self) -> float | None:
-        """The momentum of the latest training iteration; None where nothing changes it."""
+        """The momentum of the latest training iteration, or of the first; None where there is none."""
         return None if self.momentum_schedule is None else float(self.momentum_schedule(self._latest()))
 
     def _latest(self) -> int:

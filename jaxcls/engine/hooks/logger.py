@@ -123,8 +123,6 @@ class TextLoggerHook(LoggerHook):
             "iter": output.pop("eval_iter_num", done),
             "lr": runner.current_lr(),
         }
-        if (momentum := runner.current_momentum()) is not None:
-            line["momentum"] = momentum
         memory = _device_memory()
         if mode == "train" and memory:
             line["memory"] = memory
@@ -142,9 +140,7 @@ class TextLoggerHook(LoggerHook):
         done = max(runner.iter + 1 - self.first_iter, 1)  # a continued run may begin by finishing an iteration
         left = self.seconds / done * (runner.max_iters - runner.iter - 1)
         eta = datetime.timedelta(seconds=int(left))
-        parts = [f"lr: {line['lr']:.3e}"]
-        parts += [f"momentum: {line['momentum']:.3e}"] if "momentum" in line else []
-        parts += [f"eta: {eta}", f"time: {line['time']:.3f}"]
+        parts = [f"lr: {line['lr']:.3e}", f"eta: {eta}", f"time: {line['time']:.3f}"]
         parts.append(f"data_time: {line['data_time']:.3f}")
         if "memory" in line:
             parts.append(f"memory: {line['memory']}")
@@ -166,7 +162,7 @@ class TextLoggerHook(LoggerHook):
 
 
 def _values(line: dict[str, Any]) -> list[str]:
-    known = ("mode", "epoch", "iter", "lr", "momentum", "memory", "time", "data_time")
+    known = ("mode", "epoch", "iter", "lr", "memory", "time", "data_time")
     rest = {name: value for name, value in line.items() if name not in known}
     return [f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}" for name, value in rest.items()]
 

@@ -4,7 +4,7 @@ from jaxcls.engine.optim.build import build_optimizer
 from jaxcls.engine.optim.clipping import build_grad_clip, clip_by_norm, clip_by_value
 from jaxcls.engine.optim.counting import at_step
 from jaxcls.engine.optim.paramwise import Multipliers, multipliers, parameter_name
-from jaxcls.engine.optim.parse import base_momentum
+from jaxcls.engine.optim.parse import base_momentum, has_momentum
 
 __all__ = [
     "Multipliers",
@@ -14,6 +14,7 @@ __all__ = [
     "build_optimizer",
     "clip_by_norm",
     "clip_by_value",
+    "has_momentum",
     "multipliers",
     "parameter_name",
 ]

@@ -99,6 +99,15 @@ def base_momentum(optimizer: Mapping[str, Any]) -> float:
     return float((value[0] if isinstance(value, tuple) else value) or 0.0)
 
 
+def has_momentum(optimizer: Mapping[str, Any]) -> bool:
+    """Whether the optimiser of a config has a momentum, or a first beta.
+
+    Raises:
+        UserError: as `parse`.
+    """
+    return any(name in _defaults(parse(optimizer).make) for name in MOMENTA)
+
+
 def _lookup(kind: Any) -> Callable[..., optax.GradientTransformation]:
     if isinstance(kind, str) and ":" in kind:
         return _own(lookup(kind, optimizers, "optimizer.type"), kind)

@@ -88,7 +88,7 @@ def read_events(workdir):
     events = EventAccumulator(str(workdir / "tf_logs"))
     events.Reload()
     found = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-    assert all(len(dict(pairs)) == len(pairs) for tag, pairs in found.items() if tag != "learning_rate")
+    assert all(len(dict(pairs)) == len(pairs) for tag, pairs in found.items() if "/" in tag)
     return {tag: dict(pairs) for tag, pairs in found.items()}
 
 
@@ -119,7 +119,8 @@ def test_tensorboard_has_the_originals_tags_and_steps(trained):
     events, lines = trained.events, trained.lines
     assert list(events["train/loss"]) == [3, 6, 11, 14]
     assert list(events["val/accuracy_top-1"]) == [9, 17]  # one on from an epoch's last iteration
-    assert {"val/accuracy_top-5", "learning_rate"} <= events.keys()
+    assert {"val/accuracy_top-5", "learning_rate", "momentum"} <= events.keys()
+    np.testing.assert_allclose(list(events["momentum"].values()), 0.9, rtol=1e-6)
     assert not {tag for tag in events if "time" in tag or "eval_iter_num" in tag}
     losses = [line["loss"] for line in lines if line["mode"] == "train"]
     np.testing.assert_allclose(list(events["train/loss"].values()), losses, atol=1e-5)
