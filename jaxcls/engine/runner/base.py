@@ -1,12 +1,8 @@
-"""What runs a workflow: calls the step and, at ten stages, the hooks (mmcv/runner/base_runner.py).
-
-`EpochBasedRunner` counts in passes over the training data, `IterBasedRunner` in training steps.
-"""
+"""What runs a workflow: calls the step and, at ten stages, the hooks (mmcv/runner/base_runner.py)."""
 
 from __future__ import annotations
 
 import bisect
-import itertools
 import socket
 import time
 from abc import ABC, abstractmethod
@@ -26,8 +22,6 @@ from jaxcls.engine.interruption import Interrupted, Interruption
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.log_buffer import LogBuffer
 from jaxcls.errors import UserError
-
-__all__ = ["EpochBasedRunner", "IterBasedRunner"]
 
 Step = Callable[..., tuple[Any, dict[str, Any]]]
 
@@ -374,107 +368,3 @@ def _without_first(hooks: list[Hook], name: str) -> list[Hook]:
     """The hooks, less the first one of that type."""
     place = next((i for i, hook in enumerate(hooks) if type(hook).__name__ == name), len(hooks))
     return hooks[:place] + hooks[place + 1 :]
-
-
-def _parts(workflow: Sequence[tuple[str, int]], done: int, length: int, within: bool) -> Iterator[tuple[str, int]]:
-    """The modes that are still to run, each with its place in its part of the workflow.
-
-    The workflow repeats as long as fewer than `length` training parts have run; the last time through it, only its
-    validation goes on beyond that.
-
-    Args:
-        workflow: (mode, how often).
-        done: training parts that an earlier run has completed.
-        length: training parts in all.
-        within: whether the earlier run had begun the next one.
-    """
-    trained = 0
-    while trained < length:
-        for mode, place in ((mode, place) for mode, count in workflow for place in range(count)):
-            if mode == "train":
-                if trained == length:
-                    continue
-                trained += 1
-            if trained > done or (mode == "val" and trained == done and not within):
-                yield mode, place
-
-
-class EpochBasedRunner(Runner):
-    """Runs the workflow epoch by epoch (mmcv/runner/epoch_based_runner.py)."""
-
-    by_epoch = True
-
-    @property
-    def max_epochs(self) -> int:
-        return self.length
-
-    @property
-    def max_iters(self) -> int:
-        return self.length * self.iters_per_epoch
-
-    def _run(self, workflow: Sequence[tuple[str, int]]) -> None:
-        within = self.iter > self.epoch * self.iters_per_epoch
-        for mode, _ in _parts(workflow, self.epoch, self.length, within):
-            if self.stop_reason and mode == "train":
-                break
-            if mode == "train":
-                self.train_epoch()
-            else:
-                self.val_epoch()
-
-    def train_epoch(self) -> None:
-        """One epoch of training, or what is left of it."""
-        self.mode = "train"
-        self.call_hook("before_train_epoch")
-        self.restore_log()
-        for place in range(self.iter - self.epoch * self.iters_per_epoch, self.iters_per_epoch):
-            self.inner_iter = place
-            self.train_iteration()
-        self.call_hook("after_train_epoch")
-        self.epoch += 1
-
-    def val_epoch(self) -> None:
-        """One pass over the validation data: its losses, in evaluation mode."""
-        self.mode = "val"
-        self.call_hook("before_val_epoch")
-        for place, batch in enumerate(self.loaders["val"].iterate()):
-            self.inner_iter = place
-            self.val_iteration(batch)
-        self.call_hook("after_val_epoch")
-
-
-class IterBasedRunner(Runner):
-    """Runs the workflow iteration by iteration (mmcv/runner/iter_based_runner.py).
-
-    `before_epoch` and `after_epoch` of the hooks are called once, at the ends of the run.
-    """
-
-    by_epoch = False
-
-    @property
-    def max_epochs(self) -> int:
-        return -(-self.length // self.iters_per_epoch)
-
-    @property
-    def max_iters(self) -> int:
-        return self.length
-
-    def _run(self, workflow: Sequence[tuple[str, int]]) -> None:
-        self.call_hook("before_epoch")
-        self.restore_log()
-        val_batches = self._val_batches()
-        for mode, place in _parts(workflow, self.iter, self.length, within=False):
-            if self.stop_reason and mode == "train":
-                break
-            self.mode, self.inner_iter, self.epoch = mode, place, self.iter // self.iters_per_epoch
-            if mode == "train":
-                self.train_iteration()
-            else:
-                self.val_iteration(next(val_batches))
-        self.mode = None
-        self.call_hook("after_epoch")
-
-    def _val_batches(self) -> Iterator[Any]:
-        """The validation data, over and over."""
-        for loader in itertools.repeat(self.loaders["val"]):
-            yield from loader.iterate()
