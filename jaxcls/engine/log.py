@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
+import os
 import platform
+import socket
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -58,6 +61,15 @@ def last_timestamp(workdir: Path) -> str | None:
     """That of the newest log in a work directory; None where there is none."""
     names = sorted(path.name for path in workdir.glob("*.log.json"))
     return names[-1].removesuffix(".log.json") if names else None
+
+
+def user_and_host() -> str:
+    """`user@host`; containers may run under a number that has no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def env_info() -> str:

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook
+from jaxcls.engine.processes import is_first
 
 
 class ProgressBarHook(Hook):
     """Iterations of the epoch done, the time left and images a second; nothing where stderr is no terminal.
 
-    In a run by iterations the bar is about the whole run.
+    Only the first process draws. In a run by iterations the bar is about the whole run.
     """
 
     priority = PRIORITIES["VERY_LOW"]
@@ -33,7 +34,7 @@ class ProgressBarHook(Hook):
             TimeRemainingColumn(),
             TextColumn("{task.fields[speed]:.0f} images/s"),
             transient=True,
-            disable=not sys.stderr.isatty(),
+            disable=not (sys.stderr.isatty() and is_first()),
             console=Console(stderr=True),
         )
         self.start, self.first = time.perf_counter(), runner.iter

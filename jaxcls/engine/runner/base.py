@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import bisect
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from getpass import getuser
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +17,7 @@ from jaxcls.engine import hooks as hook_package
 from jaxcls.engine.checkpoint import Checkpoints
 from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
 from jaxcls.engine.interruption import Interrupted, Interruption
-from jaxcls.engine.log import get_logger
+from jaxcls.engine.log import get_logger, user_and_host
 from jaxcls.engine.log_buffer import LogBuffer
 from jaxcls.errors import UserError
 
@@ -217,8 +215,7 @@ class Runner(ABC):
             Interrupted: a signal asked for the end; everything is saved.
         """
         self.check(loaders, workflow)
-        host = f"{getuser()}@{socket.gethostname()}"
-        self.logger.info("Start running, host: %s, work_dir: %s", host, self.work_dir)
+        self.logger.info("Start running, host: %s, work_dir: %s", user_and_host(), self.work_dir)
         self.logger.info("Hooks will be executed in the following order:\n%s", self.hook_table())
         unit, length = ("epochs", self.max_epochs) if self.by_epoch else ("iters", self.max_iters)
         self.logger.info("workflow: %s, max: %d %s", [tuple(part) for part in workflow], length, unit)
