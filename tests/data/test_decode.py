@@ -111,10 +111,23 @@ def test_a_damaged_file_is_named(tmp_path, content):
 def test_a_truncated_jpeg_is_not_filled_up_with_grey(monkeypatch, share):
     data = encode(Image.fromarray(GRADIENT).resize((400, 300)), "JPEG", quality=95)
     grey = np.full((300, 400, 3), 128, np.uint8)
+    whole = decode_image(data, "x")
     monkeypatch.setattr(cv2, "imdecode", lambda *_: grey)  # what OpenCV 4 does
     with pytest.raises(UserError, match=r"x: not a readable image, or a damaged one .*truncated"):
         decode_image(data[: int(len(data) * share)], "x")
-    np.testing.assert_array_equal(decode_image(data + b"a trailer", "x"), grey)
+    np.testing.assert_array_equal(decode_image(data + b"a trailer", "x"), whole)
+
+
+@pytest.mark.parametrize("subsampling", ["411", "420", "422", "440", "444"])
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_jpegs_have_the_pixels_that_opencv_gives(subsampling, progressive):
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (123, 157, 3), np.uint8), (5, 5), 0)
+    sampling = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{subsampling}")
+    for quality in (30, 90, 100):
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+        data = cv2.imencode(".jpg", image, [*options, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive])[1].tobytes()
+        expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        np.testing.assert_array_equal(decode_image(data, "x"), expected)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -41,7 +40,8 @@ class LoadImageFromFile:
         """The sample with `image`."""
         path = sample["filename"]
         try:
-            data = Path(path).read_bytes()
+            with open(path, "rb") as file:
+                data = file.read()
         except OSError as error:
             raise DamagedImageError(f"{path}: cannot read the image: {error.strerror}") from error
         image = decode_image(data, path, self.color_type, self.min_side)
