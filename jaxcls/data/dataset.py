@@ -7,12 +7,13 @@ import itertools
 import logging
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from jaxcls.data.decode import DamagedImageError
 from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import Normalize
-from jaxcls.data.transforms.base import Sample, check_choice
+from jaxcls.data.transforms.base import OnDevice, Sample, check_choice
 from jaxcls.errors import UserError
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
@@ -27,14 +28,16 @@ class Dataset:
         source: where the samples come from.
         transforms: of the host.
         normalize: of the device.
+        random_on_device: random transforms of the device, in training, before `normalize`.
         on_error: what training does about an image that is missing or damaged: `raise`, or `skip`: it is reported
             once, and the next image takes its place. Evaluation always raises: its numbers would change.
-        max_errors: with `skip`, how many images may be so, in each worker process by itself.
+        max_errors: with `skip`, how many images may be so.
     """
 
     source: Source
     transforms: tuple[Transform, ...] = ()
     normalize: Normalize | None = None
+    random_on_device: tuple[OnDevice, ...] = ()
     on_error: str = "raise"
     max_errors: int = 100
     damaged: dict[int, str] = dataclasses.field(default_factory=dict, init=False, compare=False)  # index -> message
@@ -72,10 +75,30 @@ class Dataset:
             try:
                 return self.sample(other % len(self), rng)
             except DamagedImageError as error:
-                self._note(other % len(self), error)
+                self.note(other % len(self), error)
         raise AssertionError("not reached")
 
-    def _note(self, index: int, error: DamagedImageError) -> None:
+    @property
+    def distort(self) -> Callable[[jax.Array, jax.Array], jax.Array] | None:
+        """(key, uint8 images (N, H, W, C)) -> images: the device's random transforms; None without any."""
+        if not self.random_on_device:
+            return None
+
+        def distort(key: jax.Array, images: jax.Array) -> jax.Array:
+            for transform, own in zip(
+                self.random_on_device, jax.random.split(key, len(self.random_on_device)), strict=True
+            ):
+                images = transform.distort(own, images)
+            return images
+
+        return distort
+
+    def note(self, index: int, error: DamagedImageError | str) -> None:
+        """Reports a damaged image, once.
+
+        Raises:
+            UserError: there are too many.
+        """
         if index in self.damaged:
             return
         self.damaged[index] = str(error)

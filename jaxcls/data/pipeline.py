@@ -12,7 +12,7 @@ from jaxcls.data.batches import EvalBatches, TrainBatches
 from jaxcls.data.dataset import Dataset, Transform
 from jaxcls.data.loader import Loader
 from jaxcls.data.transforms import Lighting, LoadImageFromFile, Normalize
-from jaxcls.data.transforms.base import ImageTransform
+from jaxcls.data.transforms.base import ImageTransform, OnDevice
 from jaxcls.data.transforms.formatting import Formatting
 from jaxcls.errors import UserError
 
@@ -26,17 +26,18 @@ def build_transform(config: Mapping[str, Any], where: str = "transform") -> Any:
 
 def build_pipeline(
     configs: Iterable[Mapping[str, Any]], where: str = "pipeline"
-) -> tuple[tuple[Transform, ...], Normalize | None]:
-    """The host's transforms and the device's normalisation of a pipeline.
+) -> tuple[tuple[Transform, ...], tuple[OnDevice, ...], Normalize | None]:
+    """The host's transforms, the device's random ones and its normalisation, of a pipeline.
 
     Raises:
-        UserError: an image transform stands after `Normalize`, or there are two of them.
+        UserError: an image transform stands after `Normalize`, there are two of them, or one of the host's stands after
+            one of the device's.
     """
     built = [build_transform(config, f"{where}[{i}]") for i, config in enumerate(configs)]
     steps = [step for step in built if not isinstance(step, Formatting)]
     places = [i for i, step in enumerate(steps) if isinstance(step, Normalize)]
     if not places:
-        return tuple(steps), None
+        return *_split_host(steps, where), None
     if places != [len(steps) - 1]:
         raise UserError(
             f"{where}: Normalize runs on the device and has to be the last image transform, once; "
@@ -48,7 +49,17 @@ def build_pipeline(
     exchanges = normalize.to_rgb + sum(step.to_rgb for step in host if isinstance(step, Lighting))
     if reads_files and exchanges % 2 == 0:
         normalize = dataclasses.replace(normalize, bgr=True)
-    return tuple(host), normalize
+    return *_split_host(host, where), normalize
+
+
+def _split_host(steps: list[Any], where: str) -> tuple[tuple[Transform, ...], tuple[OnDevice, ...]]:
+    """The steps of the host, and those of the device, which follow them."""
+    on_device = [isinstance(step, OnDevice) and step.on_device for step in steps]
+    count = len(steps) - sum(on_device)
+    if any(on_device[:count]):
+        names = ", ".join(type(step).__name__ for step in steps[on_device.index(True) :])
+        raise UserError(f"{where}: what has on_device=True has to come after the host's transforms; got {names}")
+    return tuple(steps[:count]), tuple(steps[count:])
 
 
 def build_dataset(config: Mapping[str, Any] | Sequence[Any], where: str = "data.train") -> Dataset:
@@ -66,7 +77,7 @@ def build_dataset(config: Mapping[str, Any] | Sequence[Any], where: str = "data.
     arguments, pipelines = _take_pipelines(arguments)
     if any(pipeline != pipelines[0] for pipeline in pipelines):
         raise UserError(f"{where}: the parts have different pipelines; expected one and the same")
-    host, normalize = build_pipeline(pipelines[0] if pipelines else (), f"{where}.pipeline")
+    host, device, normalize = build_pipeline(pipelines[0] if pipelines else (), f"{where}.pipeline")
     options = {key: arguments.pop(key) for key in ("on_error", "max_errors") if key in (arguments or ())}
     source = build(arguments, sources, where)
     if len(source) == 0:
@@ -77,7 +88,7 @@ def build_dataset(config: Mapping[str, Any] | Sequence[Any], where: str = "data.
     if "image" not in first and (not host or isinstance(host[0], ImageTransform)):
         raise UserError(f"{where}.pipeline: {name} gives file names; begin with LoadImageFromFile")
     try:
-        return Dataset(source, host, normalize, **options)
+        return Dataset(source, host, normalize, device, **options)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
 

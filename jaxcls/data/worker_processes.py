@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 from collections import deque
 from collections.abc import Generator
@@ -16,6 +17,7 @@ import numpy as np
 from jaxcls.errors import UserError
 
 Shared = tuple[str, tuple[int, ...], str]  # a block's name, the array's shape and dtype
+Made = tuple[dict[str, Shared], dict[int, str]]  # a batch, and the damaged images that the process has met
 
 _batches: Any = None  # of a worker process
 
@@ -40,15 +42,18 @@ class WorkerProcesses:
             self._pool = ProcessPoolExecutor(
                 self._num_workers, multiprocessing.get_context("spawn"), _start, (self._batches,)
             )
-        pending: deque[Future[dict[str, Shared]]] = deque()
+        pending: deque[Future[Made]] = deque()
         try:
             for step in range(start, min(start + ahead, stop)):
                 pending.append(self._pool.submit(_make, step))
             for step in range(start, stop):
-                shared = _result(pending.popleft())
+                shared, damaged = _result(pending.popleft())
+                taken = _take(shared)
+                for index, message in damaged.items():
+                    self._batches.dataset.note(index, message)
                 if step + ahead < stop:
                     pending.append(self._pool.submit(_make, step + ahead))
-                yield _take(shared)
+                yield taken
         finally:
             for future in pending:
                 if not future.cancel():
@@ -64,11 +69,13 @@ class WorkerProcesses:
 def _start(batches: Any) -> None:
     global _batches
     _batches = batches
+    logging.getLogger("jaxcls").disabled = True  # the process that reads the batches says what is to say
     cv2.setNumThreads(0)  # OpenCV's own threads would compete with the workers
 
 
-def _make(step: int) -> dict[str, Shared]:
-    return {key: _share(array) for key, array in _batches[step].items()}
+def _make(step: int) -> Made:
+    shared = {key: _share(array) for key, array in _batches[step].items()}
+    return shared, dict(_batches.dataset.damaged)
 
 
 def _share(array: np.ndarray) -> Shared:
@@ -78,7 +85,7 @@ def _share(array: np.ndarray) -> Shared:
     return block.name, array.shape, array.dtype.str
 
 
-def _result(future: Future[dict[str, Shared]]) -> dict[str, Shared]:
+def _result(future: Future[Made]) -> Made:
     try:
         return future.result()
     except BrokenProcessPool as error:
@@ -99,6 +106,6 @@ def _take(shared: dict[str, Shared]) -> dict[str, np.ndarray]:
     return taken
 
 
-def _discard(future: Future[dict[str, Shared]]) -> None:
+def _discard(future: Future[Made]) -> None:
     if not future.cancelled() and future.exception() is None:
-        _take(future.result())
+        _take(future.result()[0])

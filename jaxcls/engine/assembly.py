@@ -39,6 +39,7 @@ class Network:
     Attributes:
         classifier: the unbound module.
         parallel: the devices that it runs on.
+        distort: (key, images as they travel) -> the same, changed at random, or None.
         preprocess: images as they travel -> as the network sees them.
         augment: what mixes images in training, or None.
         precision: what it computes in.
@@ -52,7 +53,7 @@ class Network:
     """
 
     def __init__(self, config: Config, dataset: Dataset, parallel: Parallel) -> None:
-        self.parallel, self.preprocess = parallel, preprocess_of(dataset)
+        self.parallel, self.distort, self.preprocess = parallel, dataset.distort, preprocess_of(dataset)
         self.classifier: nn.Module = build_classifier(config["model"])
         self.image_shape = dataset.readable_sample(0, np.random.default_rng(0))["image"].shape
         self._images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
@@ -94,6 +95,8 @@ def build_evaluator(config: Config, split: str, network: Network, parallel: Para
         raise UserError(f"config.data has no {split!r}; it has {', '.join(have)}")
     dataset = build_dataset(config["data"][split], f"data.{split}")
     network.check_labels(dataset, f"data.{split}")
+    if dataset.random_on_device:
+        raise UserError(f"data.{split}.pipeline: what has on_device=True is random and for training only")
     devices = len(parallel.devices)
     batch_size = -(-config["data"]["batch_size"] // devices) * devices
     batches = EvalBatches(dataset, batch_size, jax.process_index(), jax.process_count())
@@ -140,6 +143,7 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
         network.classifier,
         tx,
         parallel=parallel,
+        distort=network.distort,
         preprocess=network.preprocess,
         augment=network.augment,
         clip=optimisation.clip,

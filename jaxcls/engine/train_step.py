@@ -22,6 +22,7 @@ from jaxcls.engine.train_state import TrainState
 
 Batch = dict[str, Any]
 Preprocess = Callable[[Array], Array]
+Distort = Callable[[Array, Array], Array]
 Augment = Callable[[Array, Array, Array], tuple[Array, Array]]
 Clip = Callable[[Any], tuple[Any, Array]]
 
@@ -54,14 +55,20 @@ def to_float(images: Array) -> Array:
     return images.astype(jnp.float32)
 
 
-def prepared(batch: Batch, key: Array, preprocess: Preprocess, augment: Augment | None) -> tuple[Array, Array, Array]:
+def prepared(
+    batch: Batch, key: Array, distort: Distort | None, preprocess: Preprocess, augment: Augment | None
+) -> tuple[Array, Array, Array]:
     """What a device's share of a batch becomes before the network sees it in training.
 
     Returns:
         images (n, H, W, C), labels (n,) or (n, K), and the key of dropout.
     """
     augment_key, dropout_key = jax.random.split(key)
-    images, labels = preprocess(batch["image"]), batch["label"]
+    images, labels = batch["image"], batch["label"]
+    if distort is not None:
+        augment_key, distort_key = jax.random.split(augment_key)
+        images = distort(distort_key, images)
+    images = preprocess(images)
     if augment is not None:
         images, labels = augment(augment_key, images, labels)
     return images, labels, dropout_key
@@ -73,6 +80,7 @@ def make_train_step(
     *,
     parallel: Parallel | None = None,
     clip: Clip | None = None,
+    distort: Distort | None = None,
     preprocess: Preprocess = to_float,
     augment: Augment | None = None,
     ema: Ema | None = None,
@@ -89,6 +97,7 @@ def make_train_step(
         tx: the optimiser.
         parallel: how and on which devices; default: pmap over all.
         clip: gradients -> clipped gradients and their norm, which is logged as `grad_norm`.
+        distort: (key, images as they travel) -> the same, changed at random.
         preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device.
         augment: (key, images, labels) -> images and soft labels (N, K): what mixes a device's share of the batch.
         ema: the averages to keep; those of the state were made with the same.
@@ -108,7 +117,7 @@ def make_train_step(
 
     def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
-        images, labels, dropout_key = prepared(batch, key, preprocess, augment)
+        images, labels, dropout_key = prepared(batch, key, distort, preprocess, augment)
 
         def loss_fn(params: Any) -> tuple[Array, Any]:
             params = _map_frozen(classifier, jax.lax.stop_gradient, params)

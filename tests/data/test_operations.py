@@ -272,7 +272,7 @@ def test_channel_order_counts_the_exchanges(lighting, to_rgb):
     if lighting is not None:
         steps.append({"type": "Lighting", "to_rgb": lighting, **PCA})
     normalize = {"type": "Normalize", "mean": [0.0] * 3, "std": [1.0] * 3, "to_rgb": to_rgb}
-    assert build_pipeline([*steps, normalize])[1].bgr == (bool(lighting) == to_rgb)
+    assert build_pipeline([*steps, normalize])[2].bgr == (bool(lighting) == to_rgb)
 
 
 def fake_albumentations():

@@ -69,12 +69,12 @@ def test_build_dataset_takes_an_original_pipeline(tmp_path):
     ("load", "to_rgb", "bgr"), [(True, True, False), (True, False, True), (False, True, False), (False, False, False)]
 )
 def test_to_rgb_means_something_for_files_alone(load, to_rgb, bgr):
-    _, normalize = build_pipeline([LOAD] * load + [dict(**NORMALIZE, to_rgb=to_rgb)])
+    *_, normalize = build_pipeline([LOAD] * load + [dict(**NORMALIZE, to_rgb=to_rgb)])
     assert normalize.bgr is bgr
 
 
 def test_pipeline_without_normalize():
-    assert build_pipeline([{"type": "RandomFlip"}]) == ((RandomFlip(),), None)
+    assert build_pipeline([{"type": "RandomFlip"}]) == ((RandomFlip(),), (), None)
 
 
 @pytest.mark.parametrize(

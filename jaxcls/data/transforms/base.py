@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxcls.errors import UserError
@@ -27,6 +28,20 @@ class ImageTransform(ABC):
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """The sample with its image transformed; all randomness comes from `rng`."""
         return {**sample, "image": self.transform(sample["image"], rng)}
+
+
+class OnDevice(ABC):
+    """A random transform that can run in the training step, on images that are still uint8.
+
+    Attributes:
+        on_device: whether it does; else it is one of the host's.
+    """
+
+    on_device: bool
+
+    @abstractmethod
+    def distort(self, key: jax.Array, images: jax.Array) -> jax.Array:
+        """uint8 (N, H, W, C), RGB or grey -> the same shape; pure, works inside `jit`."""
 
 
 def size_pair(name: str, size: Any) -> tuple[int, int]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxcls.data.transforms.base import ImageTransform, check_choice, check_probability, keep_channels
+from jaxcls.data.transforms.base import ImageTransform, OnDevice, check_choice, check_probability, keep_channels
 
 
 @dataclass(frozen=True)
-class RandomFlip(ImageTransform):
-    """Flips the image with probability `flip_prob`, in direction `horizontal` or `vertical`."""
+class RandomFlip(ImageTransform, OnDevice):
+    """Flips the image with probability `flip_prob`, in direction `horizontal` or `vertical`.
+
+    With `on_device` it happens in the training step.
+    """
 
     flip_prob: float = 0.5
     direction: str = "horizontal"
+    on_device: bool = False
 
     def __post_init__(self) -> None:
         check_probability("flip_prob", self.flip_prob)
@@ -27,3 +33,9 @@ class RandomFlip(ImageTransform):
             return image
         # A reversed view costs nothing here, but its copy into the batch thirty times as much.
         return keep_channels(cv2.flip(image, 1 if self.direction == "horizontal" else 0))
+
+    def distort(self, key: jax.Array, images: jax.Array) -> jax.Array:
+        """(N, H, W, C) -> the same shape, each image by its own draw."""
+        flipped = jnp.flip(images, 2 if self.direction == "horizontal" else 1)
+        chosen = jax.random.bernoulli(key, self.flip_prob, (len(images), 1, 1, 1))
+        return jnp.where(chosen, flipped, images)

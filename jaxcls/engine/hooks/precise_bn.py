@@ -87,7 +87,7 @@ def _make_step(network: Any, layers: dict[Path, float], count: int) -> Callable:
         zeroed = {path: jnp.zeros_like(leaf) if path[:-1] in layers else leaf for path, leaf in statistics.items()}
         variables = {"params": inputs["params"], "batch_stats": traverse_util.unflatten_dict(zeroed)}
         key = jax.random.fold_in(inputs["key"], collectives.device_index())
-        images, labels, dropout_key = prepared(batch, key, network.preprocess, network.augment)
+        images, labels, dropout_key = prepared(batch, key, network.distort, network.preprocess, network.augment)
         images = network.precision.cast_images(images)
         forward = _forward(network.classifier, network.precision.cast(variables), images, labels, dropout_key)
         moved = traverse_util.flatten_dict(forward)

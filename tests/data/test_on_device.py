@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from jaxcls.data.batches import TrainBatches
+from jaxcls.data.dataset import Dataset
+from jaxcls.data.decode import DamagedImageError
+from jaxcls.data.loader import Loader
+from jaxcls.data.pipeline import build_pipeline
+from jaxcls.data.sources.base import Source
+from jaxcls.data.transforms import RandomErasing, RandomFlip
+from jaxcls.engine.log import get_logger
+from jaxcls.errors import UserError
+from tests.engine.tiny import train
+
+IMAGES = np.random.default_rng(0).integers(1, 255, (512, 16, 12, 3), np.uint8)
+
+
+@pytest.mark.parametrize(("direction", "axis"), [("horizontal", 2), ("vertical", 1)])
+def test_flips_are_drawn_for_each_image(direction, axis):
+    flip = RandomFlip(0.25, direction, on_device=True)
+    given = np.asarray(jax.jit(flip.distort)(jax.random.key(0), IMAGES))
+    same = (given == IMAGES).all((1, 2, 3))
+    flipped = (given == np.flip(IMAGES, axis)).all((1, 2, 3))
+    assert np.all(same ^ flipped)
+    assert abs(flipped.mean() - 0.25) < 0.06
+
+
+def erased(transform, key=0):
+    given = np.asarray(jax.jit(transform.distort)(jax.random.key(key), IMAGES))
+    assert given.dtype == np.uint8
+    return given, (given != IMAGES).any(-1)
+
+
+def test_erasing_paints_rectangles_of_the_asked_size():
+    transform = RandomErasing(0.8, 0.1, 0.3, (0.5, 2.0), fill_color=(0, 0, 255), on_device=True)
+    given, masks = erased(transform)
+    shares = []
+    for image, mask in zip(given, masks, strict=True):
+        if not mask.any():
+            continue
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        assert mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()  # a rectangle
+        assert (image[mask] == (0, 0, 255)).all()
+        assert 0.3 < len(rows) / len(columns) < 3.3  # rounded to whole pixels
+        shares.append(mask.mean())
+    assert abs(len(shares) / len(IMAGES) - 0.8) < 0.06
+    assert 0.06 < min(shares) < max(shares) < 0.36
+    assert abs(np.mean(shares) - 0.2) < 0.02
+
+
+def test_erasing_with_noise():
+    noise = erased(RandomErasing(1.0, 0.5, 0.5, 1.0, "rand", on_device=True))
+    values = noise[0][noise[1]].astype(float)
+    assert abs(values.mean() - 127.5) < 1
+    assert abs(values.std() - 73.9) < 1
+    normal = erased(RandomErasing(1.0, 0.5, 0.5, 1.0, "rand", (60, 120, 180), 10, on_device=True))
+    values = normal[0][normal[1]].astype(float)
+    np.testing.assert_allclose(values.mean(0), (60, 120, 180), atol=1)
+    np.testing.assert_allclose(values.std(0), 10, atol=0.5)
+
+
+def test_the_steps_of_the_device_come_last():
+    flip, erase = {"type": "RandomFlip", "on_device": True}, {"type": "RandomErasing", "on_device": True}
+    host, device, normalize = build_pipeline([{"type": "Resize", "size": 8}, flip, erase])
+    assert [type(step).__name__ for step in (*host, *device)] == ["Resize", "RandomFlip", "RandomErasing"]
+    assert normalize is None
+    with pytest.raises(UserError, match=r"has to come after the host's transforms; got RandomFlip, Resize"):
+        build_pipeline([flip, {"type": "Resize", "size": 8}])
+
+
+def test_a_training_with_them(tmp_path):
+    from tests import recipe
+
+    pipeline = [{"type": "RandomFlip", "on_device": True}, {"type": "RandomErasing", "on_device": True}]
+    data = recipe.get_config().to_dict()["data"]
+    train_data = {**data["train"], "split": "train[:256]"}
+    normalize = train_data["pipeline"][-1]
+    train_data["pipeline"] = [*pipeline, normalize]
+    val = {**data["val"], "split": "test[:64]"}
+    first, again = (
+        train(tmp_path / name, data={"batch_size": 32, "num_workers": 1, "train": train_data, "val": val})
+        for name in ("a", "b")
+    )
+    assert jax.tree.all(jax.tree.map(np.array_equal, first.state, again.state))
+    val["pipeline"] = [*pipeline, normalize]
+    with pytest.raises(UserError, match=r"data\.val\.pipeline: what has on_device=True is random"):
+        train(tmp_path / "c", data={"batch_size": 32, "num_workers": 1, "train": train_data, "val": val})
+
+
+class Broken(Source):
+    """Every tenth image is damaged."""
+
+    classes = ("a", "b")
+    labels = np.zeros(40, np.int32)
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        if index % 10 == 0:
+            raise DamagedImageError(f"picture {index} is damaged")
+        return {"image": np.zeros((4, 4, 1), np.uint8), "label": 0}
+
+
+@pytest.mark.parametrize("worker_type", ["thread", "process"])
+def test_skipped_images_are_counted_in_the_log(worker_type, caplog, monkeypatch):
+    monkeypatch.setattr(get_logger(), "propagate", True)
+    batches = TrainBatches(Dataset(Broken(), on_error="skip"), 8, 0)
+    with Loader(batches, 2, worker_type=worker_type) as loader:
+        list(loader.iterate(0, 10))
+    said = list(dict.fromkeys(message for message in caplog.messages if "takes its place" in message))
+    assert sorted(message.partition(";")[0] for message in said) == [f"picture {i} is damaged" for i in (0, 10, 20, 30)]
+    assert [message.rpartition("(")[2] for message in said] == [f"{i} so far)" for i in (1, 2, 3, 4)]
+    few = TrainBatches(Dataset(Broken(), on_error="skip", max_errors=2), 8, 0)
+    with Loader(few, 2, worker_type=worker_type) as loader, pytest.raises(UserError, match="3 damaged images"):
+        list(loader.iterate(0, 10))
