@@ -60,8 +60,10 @@ def convert_state_dict(
 ) -> dict[str, Any]:
     """The Flax variables that a PyTorch state dict holds.
 
+    Position embeddings and relative position tables that are for another size of images or windows are resized.
+
     Args:
-        classifier: an unbound module.
+        classifier: an unbound module with `resize_on_load`.
         state_dict: name -> array (NumPy, or what `numpy.asarray` takes), every name of the model once.
         image_shape: (H, W, C) of the images, on which some parameters' shapes depend.
 
@@ -79,9 +81,11 @@ def convert_state_dict(
         if name not in remaining:
             problems.append(f"missing {name} {_original_shape(path, leaf)}")
             continue
-        value = np.asarray(remaining.pop(name))
-        if value.shape != _original_shape(path, leaf):
-            problems.append(f"{name} has shape {value.shape}, expected {_original_shape(path, leaf)}")
+        value, shape = np.asarray(remaining.pop(name)), _original_shape(path, leaf)
+        if value.shape != shape:
+            value = classifier.resize_on_load(path[1:], value, shape)  # none of these has another layout here
+        if value.shape != shape:
+            problems.append(f"{name} has shape {value.shape}, expected {shape}")
             continue
         converted[path] = _transposed(value, _layout(path, value.ndim, to_flax=True)).astype(leaf.dtype)
     problems += [f"unexpected {name} {np.shape(value)}" for name, value in remaining.items()]

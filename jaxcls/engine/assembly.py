@@ -130,7 +130,7 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
     kind, length = _runner_kind(config["runner"])
     optimisation = Optimisation(config, kind, length, len(batches))
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
-    variables = load_pretrained(config["model"], network.init(init_key))
+    variables = load_pretrained(network.classifier, config["model"], network.init(init_key))
     tx = optimisation.build_tx(variables["params"])
     state = create_train_state(
         variables,

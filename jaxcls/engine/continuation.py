@@ -60,7 +60,7 @@ def load_from(runner: Runner, path: str) -> None:
         UserError: parameters other than the head's do not fit.
     """
     state = runner.state
-    loaded = load_for_tuning(state.raw_variables, path)
+    loaded = load_for_tuning(runner.network.classifier, state.raw_variables, path)
     state = state.replace(**loaded)
     if state.ema_params is not None:
         state = state.replace(ema_params=loaded["params"])

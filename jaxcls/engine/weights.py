@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flax import linen as nn
 from flax import traverse_util
 
 from jaxcls.engine.checkpoint import fit, locate, restore_checkpoint
@@ -35,10 +36,11 @@ def load_variables(template: Mapping[str, Any], folder: Path) -> tuple[Variables
     return averaged, raw
 
 
-def load_for_tuning(variables: Mapping[str, Any], path: str, part: str = "head") -> Variables:
+def load_for_tuning(classifier: nn.Module, variables: Mapping[str, Any], path: str, part: str = "head") -> Variables:
     """The variables with the weights of another run in their place.
 
     Args:
+        classifier: whose they are; it resizes what is for images or windows of another size.
         variables: `params` and `batch_stats` of the classifier.
         path: a work directory (its best checkpoint, else its newest) or one checkpoint. Averaged weights are taken
             where there are such.
@@ -51,24 +53,39 @@ def load_for_tuning(variables: Mapping[str, Any], path: str, part: str = "head")
     _, folder = locate(path)
     given = traverse_util.flatten_dict(read_variables(folder)[0])
     wanted = traverse_util.flatten_dict({"params": variables["params"], "batch_stats": variables["batch_stats"]})
+    resized = _resize(classifier, given, wanted)
     differing = sorted(key for key in wanted if key not in given or given[key].shape != wanted[key].shape)
     skipped = [key for key in differing if key[1] == part]
     fitting = {key: value for key, value in given.items() if key in wanted or key[1] != part}
     merged = {**fitting, **{key: np.asarray(wanted[key]) for key in skipped}}
     loaded = fit(traverse_util.unflatten_dict(wanted), traverse_util.unflatten_dict(merged), f"checkpoint {folder}")
     names = ", ".join(_describe(key, given, wanted) for key in skipped)
-    get_logger().info("loaded the weights of %s%s", folder, f"; left as initialised: {names}" if names else "")
+    notes = (f"; resized: {', '.join(resized)}" if resized else "", f"; left as initialised: {names}" if names else "")
+    get_logger().info("loaded the weights of %s%s%s", folder, *notes)
     return loaded
 
 
-def load_pretrained(model: Mapping[str, Any], variables: Mapping[str, Any]) -> Variables:
+def _resize(classifier: nn.Module, given: dict[Any, Any], wanted: Mapping[Any, Any]) -> list[str]:
+    """Replaces what `classifier` can bring into the wanted shape, by paths, and names it."""
+    resized = []
+    for key in sorted(given.keys() & wanted.keys()):
+        before, shape = given[key].shape, wanted[key].shape
+        if before != shape:
+            given[key] = classifier.resize_on_load(key[1:], given[key], shape)
+            if given[key].shape == shape:
+                resized.append(f"{'.'.join(key[1:])} ({before} there, {shape} here)")
+    return resized
+
+
+def load_pretrained(classifier: nn.Module, model: Mapping[str, Any], variables: Mapping[str, Any]) -> Variables:
     """The variables with what `init_cfg=dict(type="Pretrained", checkpoint=…, prefix=…)` asks for.
 
     In the model's own `init_cfg` it speaks of the whole, in the backbone's, neck's or head's of that part; `prefix` is
     the part's name in the checkpoint.
 
     Args:
-        model: the classifier's config.
+        classifier: it resizes what is for images or windows of another size.
+        model: its config.
         variables: as initialised.
 
     Raises:
@@ -79,11 +96,13 @@ def load_pretrained(model: Mapping[str, Any], variables: Mapping[str, Any]) -> V
         entries = (node or {}).get("init_cfg") or ()
         for entry in (entries,) if isinstance(entries, Mapping) else entries:
             if entry["type"] == "Pretrained":
-                variables = _with_part(variables, part, **{k: v for k, v in entry.items() if k != "type"})
+                variables = _with_part(classifier, variables, part, **{k: v for k, v in entry.items() if k != "type"})
     return dict(variables)
 
 
-def _with_part(variables: Mapping[str, Any], part: str, checkpoint: str, prefix: str | None = None) -> Variables:
+def _with_part(
+    classifier: nn.Module, variables: Mapping[str, Any], part: str, checkpoint: str, prefix: str | None = None
+) -> Variables:
     _, folder = locate(checkpoint)
     there = traverse_util.flatten_dict(read_variables(folder)[0])
     named = {(key[0], ".".join(key[1:])): value for key, value in there.items()}
@@ -91,6 +110,8 @@ def _with_part(variables: Mapping[str, Any], part: str, checkpoint: str, prefix:
     for key in [key for key in merged if not part or key[1] == part]:
         name = ".".join(((prefix,) if prefix else ()) + key[1 + start :])
         value = named.get((key[0], name))
+        if value is not None and value.shape != merged[key].shape:
+            value = classifier.resize_on_load(key[1:], value, merged[key].shape)
         if value is None:
             problems.append(f"it lacks {name}")
         elif value.shape != merged[key].shape:

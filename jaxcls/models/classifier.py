@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import Array
 
@@ -71,3 +72,11 @@ class ImageClassifier(nn.Module):
     def is_frozen(self, path: tuple[str, ...]) -> bool:
         """Whether the parameter at `path` stays as it is in training."""
         return path[0] == "backbone" and self.backbone.is_frozen(path[1:])
+
+    @nn.nowrap
+    def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """A checkpoint's parameter in `shape`, where it is one of those that depend on the size of images or windows.
+
+        What loads weights calls this for each parameter, then refuses those whose shape still differs.
+        """
+        return self.backbone.resize_on_load(path[1:], value, shape) if path[0] == "backbone" else value

@@ -17,6 +17,9 @@ class Network(nn.Module):
         x = BatchNorm(name="layer1.0.bn")(Conv(6, (3, 2), groups=2, name="layer1.0.conv")(x)) + token
         return Linear(5, name="fc")(x.mean((1, 2)))
 
+    def resize_on_load(self, path, value, shape):
+        return value if path != ("token",) else np.broadcast_to(value, shape)
+
 
 NAMES = {
     "token": (1, 1, 1, 6),
@@ -60,6 +63,12 @@ def test_initial_variables_make_the_round_trip_too():
     variables = Network().init(jax.random.key(0), jnp.zeros((1, *SHAPE)))
     again = convert_state_dict(Network(), export_state_dict(Network(), variables), SHAPE)
     assert jax.tree.all(jax.tree.map(np.array_equal, variables, again))
+
+
+def test_a_model_may_resize_what_it_loads(state_dict):
+    state_dict["token"] = np.ones((1, 1, 1, 1), np.float32)
+    variables = convert_state_dict(Network(), state_dict, SHAPE)
+    assert np.array_equal(variables["params"]["token"], np.ones((1, 1, 1, 6)))
 
 
 def test_buffers_without_a_parameter_are_passed_over(state_dict):

@@ -1,5 +1,6 @@
-"""Backbones, one family a file."""
+"""Backbones, one family a file; what is imported here, a config can name."""
 
+# ruff: noqa: F401
 from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.lenet import LeNet5
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
@@ -7,14 +8,4 @@ from jaxcls.models.backbones.resnet import ResNet, ResNet_CIFAR, ResNetV1c, ResN
 from jaxcls.models.backbones.swin_transformer import SwinTransformer
 from jaxcls.models.backbones.vision_transformer import VisionTransformer
 
-__all__ = [
-    "ConvNeXt",
-    "LeNet5",
-    "MobileNetV2",
-    "ResNet",
-    "ResNetV1c",
-    "ResNetV1d",
-    "ResNet_CIFAR",
-    "SwinTransformer",
-    "VisionTransformer",
-]
+__all__ = sorted(name for name, value in globals().items() if isinstance(value, type))

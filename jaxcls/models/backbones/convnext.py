@@ -10,8 +10,8 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import UserError, close_names
-from jaxcls.models.backbones.base import Backbone
+from jaxcls.errors import UserError
+from jaxcls.models.backbones.base import Backbone, architectures, output_indices, settings_of
 from jaxcls.models.layers import Conv, DropPath, LayerNorm, Linear, build_activation, build_norm, global_avg_pool
 from jaxcls.models.layers.initializers import constant
 
@@ -20,14 +20,17 @@ Config = Mapping[str, Any]
 _LN2D: Config = nn.FrozenDict({"type": "LN2d", "eps": 1e-6})
 _GELU: Config = nn.FrozenDict({"type": "GELU"})
 
-# depths and channels of the stages; section 3 of the paper
-ARCHITECTURES: dict[str, Config] = {
-    "tiny": {"depths": (3, 3, 9, 3), "channels": (96, 192, 384, 768)},
-    "small": {"depths": (3, 3, 27, 3), "channels": (96, 192, 384, 768)},
-    "base": {"depths": (3, 3, 27, 3), "channels": (128, 256, 512, 1024)},
-    "large": {"depths": (3, 3, 27, 3), "channels": (192, 384, 768, 1536)},
-    "xlarge": {"depths": (3, 3, 27, 3), "channels": (256, 512, 1024, 2048)},
-}
+# section 3 of the paper
+_ARCHITECTURES = architectures(
+    ("depths", "channels"),
+    {
+        ("tiny",): ((3, 3, 9, 3), (96, 192, 384, 768)),
+        ("small",): ((3, 3, 27, 3), (96, 192, 384, 768)),
+        ("base",): ((3, 3, 27, 3), (128, 256, 512, 1024)),
+        ("large",): ((3, 3, 27, 3), (192, 384, 768, 1536)),
+        ("xlarge",): ((3, 3, 27, 3), (256, 512, 1024, 2048)),
+    },
+)
 
 
 class ConvNeXtBlock(nn.Module):
@@ -97,35 +100,27 @@ class ConvNeXt(Backbone):
     init_cfg: Any = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.arch, str):
-            if self.arch not in ARCHITECTURES:
-                raise UserError(f"arch={self.arch!r}; {close_names(self.arch, ARCHITECTURES)}, or a dict")
-        elif set(self.arch) != {"depths", "channels"} or len(self.arch["depths"]) != len(self.arch["channels"]):
-            raise UserError(f"arch={self.arch}; expected a dict of 'depths' and 'channels', one of each a stage")
-        stages = len(self.depths)
-        if not all(-stages <= index < stages for index in self._indices()):
-            raise UserError(f"out_indices={self.out_indices}; allowed: {-stages} to {stages - 1}")
-        if self.frozen_stages > stages:
-            raise UserError(f"frozen_stages={self.frozen_stages}; allowed: up to {stages}")
+        if len(self.depths) != len(self.channels):
+            raise UserError(f"arch={self.arch}; expected as many depths as channels, one of each a stage")
+        output_indices(self.out_indices, len(self.depths))
+        if self.frozen_stages > len(self.depths):
+            raise UserError(f"frozen_stages={self.frozen_stages}; allowed: up to {len(self.depths)}")
         super().__post_init__()
-
-    def _indices(self) -> tuple[int, ...]:
-        return (self.out_indices,) if isinstance(self.out_indices, int) else tuple(self.out_indices)
 
     @property
     def depths(self) -> tuple[int, ...]:
         """Blocks of each stage."""
-        return (ARCHITECTURES[self.arch] if isinstance(self.arch, str) else self.arch)["depths"]
+        return settings_of(self.arch, _ARCHITECTURES)["depths"]
 
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of each stage."""
-        return (ARCHITECTURES[self.arch] if isinstance(self.arch, str) else self.arch)["channels"]
+        return settings_of(self.arch, _ARCHITECTURES)["channels"]
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
         """`train`: with stochastic depth, but for what is frozen."""
-        returned = {index % len(self.depths) for index in self._indices()}
+        returned = output_indices(self.out_indices, len(self.depths))
         rates = np.split(np.linspace(0.0, self.drop_path_rate, sum(self.depths)), np.cumsum(self.depths)[:-1])
         outputs = []
         for index, features in enumerate(self.channels):

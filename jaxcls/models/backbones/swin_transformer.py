@@ -10,8 +10,8 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import UserError, close_names
-from jaxcls.models.backbones.base import Backbone
+from jaxcls.errors import UserError
+from jaxcls.models.backbones.base import Backbone, architectures, settings_of
 from jaxcls.models.layers import (
     FFN,
     DropPath,
@@ -19,6 +19,8 @@ from jaxcls.models.layers import (
     PatchMerging,
     ShiftWindowMSA,
     build_norm,
+    fit_pos_embed,
+    fit_relative_position_bias_table,
     for_each,
     override,
     pair,
@@ -29,16 +31,17 @@ from jaxcls.models.layers.initializers import trunc_normal
 Config = Mapping[str, Any]
 
 _LN = {"type": "LN"}
-_KEYS = ("embed_dims", "depths", "num_heads")
 
-# names -> values of _KEYS; section 3.3 of the paper
-_ARCHITECTURES: dict[tuple[str, str], tuple[int, tuple[int, ...], tuple[int, ...]]] = {
-    ("t", "tiny"): (96, (2, 2, 6, 2), (3, 6, 12, 24)),
-    ("s", "small"): (96, (2, 2, 18, 2), (3, 6, 12, 24)),
-    ("b", "base"): (128, (2, 2, 18, 2), (4, 8, 16, 32)),
-    ("l", "large"): (192, (2, 2, 18, 2), (6, 12, 24, 48)),
-}
-_BY_NAME = {name: dict(zip(_KEYS, values, strict=True)) for names, values in _ARCHITECTURES.items() for name in names}
+# section 3.3 of the paper
+_ARCHITECTURES = architectures(
+    ("embed_dims", "depths", "num_heads"),
+    {
+        ("t", "tiny"): (96, (2, 2, 6, 2), (3, 6, 12, 24)),
+        ("s", "small"): (96, (2, 2, 18, 2), (3, 6, 12, 24)),
+        ("b", "base"): (128, (2, 2, 18, 2), (4, 8, 16, 32)),
+        ("l", "large"): (192, (2, 2, 18, 2), (6, 12, 24, 48)),
+    },
+)
 
 
 class SwinBlock(nn.Module):
@@ -180,10 +183,6 @@ class SwinTransformer(Backbone):
     init_cfg: Any = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.arch, str) and self.arch.lower() not in _BY_NAME:
-            raise UserError(f"arch={self.arch!r}; {close_names(self.arch, _BY_NAME)}")
-        if not isinstance(self.arch, str) and set(self.arch) != set(_KEYS):
-            raise UserError(f"arch={dict(self.arch)}; a dict has exactly {', '.join(_KEYS)}")
         stages = len(self.settings["depths"])
         if len(self.settings["num_heads"]) != stages:
             raise UserError(f"arch: {len(self.settings['num_heads'])} num_heads for {stages} depths")
@@ -195,8 +194,8 @@ class SwinTransformer(Backbone):
 
     @property
     def settings(self) -> Config:
-        """Of the architecture, by _KEYS."""
-        return _BY_NAME[self.arch.lower()] if isinstance(self.arch, str) else self.arch
+        """Of the architecture."""
+        return settings_of(self.arch, _ARCHITECTURES)
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
@@ -214,25 +213,28 @@ class SwinTransformer(Backbone):
 
     def _embed(self, x: Array, train: bool) -> Array:
         """Images -> patches (N, H', W', embed_dims) with, where they are on, their positions."""
-        width = self.settings["embed_dims"]
-        patch_embed = override(
-            PatchEmbed,
-            self.patch_cfg,
-            "patch_cfg",
-            embed_dims=width,
-            kernel_size=self.patch_size,
-            stride=self.patch_size,
-            norm_cfg=_LN,
-            name="patch_embed",
-        )
+        patch_embed = self._patch_embed()
         x = patch_embed(x, train)
         if self.use_abs_pos_embed:
-            own_size, size = patch_embed.resolution(pair(self.img_size)), x.shape[1:3]
+            own_size, (*size, width) = patch_embed.resolution(pair(self.img_size)), x.shape[1:]
             shape = (1, own_size[0] * own_size[1], width)
             pos_embed = self.param("absolute_pos_embed", trunc_normal(std=0.02), shape, jnp.float32)
             pos_embed = resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, num_extra_tokens=0)
             x = x + pos_embed.reshape(1, *size, width).astype(x.dtype)
         return nn.Dropout(self.drop_rate)(x, deterministic=not train)
+
+    @nn.nowrap
+    def _patch_embed(self) -> PatchEmbed:
+        return override(
+            PatchEmbed,
+            self.patch_cfg,
+            "patch_cfg",
+            embed_dims=self.settings["embed_dims"],
+            kernel_size=self.patch_size,
+            stride=self.patch_size,
+            norm_cfg=_LN,
+            name="patch_embed",
+        )
 
     def _stages(self) -> list[nn.Module]:
         depths, num_heads = self.settings["depths"], self.settings["num_heads"]
@@ -262,3 +264,13 @@ class SwinTransformer(Backbone):
         if name.startswith("norm"):
             return int(name.removeprefix("norm")) <= self.frozen_stages
         return name == "patch_embed" and self.frozen_stages >= 0
+
+    @nn.nowrap
+    def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Absolute position embeddings and relative position tables are resized."""
+        if path[-1] == "relative_position_bias_table":
+            return fit_relative_position_bias_table(value, shape)
+        if path != ("absolute_pos_embed",):
+            return value
+        own_size = self._patch_embed().resolution(pair(self.img_size))
+        return fit_pos_embed(value, shape, own_size, self.interpolate_mode, num_extra_tokens=0)

@@ -13,14 +13,15 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import UserError, close_names
-from jaxcls.models.backbones.base import Backbone
+from jaxcls.errors import UserError
+from jaxcls.models.backbones.base import Backbone, architectures, output_indices, settings_of
 from jaxcls.models.layers import (
     FFN,
     DropPath,
     MultiheadAttention,
     PatchEmbed,
     build_norm,
+    fit_pos_embed,
     for_each,
     norm_name,
     override,
@@ -32,17 +33,18 @@ from jaxcls.models.layers.initializers import constant, normal, trunc_normal, xa
 Config = Mapping[str, Any]
 
 _LN = {"type": "LN"}
-_KEYS = ("embed_dims", "num_layers", "num_heads", "feedforward_channels")
 
-# names -> values of _KEYS; the original's small is 8 layers of 768, not the usual ViT-S
-_ARCHITECTURES: dict[tuple[str, ...], tuple[int, int, int, int]] = {
-    ("s", "small"): (768, 8, 8, 2304),
-    ("b", "base", "deit-b", "deit-base"): (768, 12, 12, 3072),
-    ("l", "large"): (1024, 24, 16, 4096),
-    ("deit-t", "deit-tiny"): (192, 12, 3, 768),
-    ("deit-s", "deit-small"): (384, 12, 6, 1536),
-}
-_BY_NAME = {name: dict(zip(_KEYS, values, strict=True)) for names, values in _ARCHITECTURES.items() for name in names}
+# the original's small is 8 layers of 768, not the usual ViT-S
+_ARCHITECTURES = architectures(
+    ("embed_dims", "num_layers", "num_heads", "feedforward_channels"),
+    {
+        ("s", "small"): (768, 8, 8, 2304),
+        ("b", "base", "deit-b", "deit-base"): (768, 12, 12, 3072),
+        ("l", "large"): (1024, 24, 16, 4096),
+        ("deit-t", "deit-tiny"): (192, 12, 3, 768),
+        ("deit-s", "deit-small"): (384, 12, 6, 1536),
+    },
+)
 
 
 def _norm(norm_cfg: Config, index: int) -> nn.Module:
@@ -141,26 +143,15 @@ class VisionTransformer(Backbone):
     init_cfg: Any = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.arch, str) and self.arch.lower() not in _BY_NAME:
-            raise UserError(f"arch={self.arch!r}; {close_names(self.arch, _BY_NAME)}")
-        if not isinstance(self.arch, str) and not set(_KEYS) <= set(self.arch):
-            raise UserError(f"arch={dict(self.arch)}; a dict needs {', '.join(_KEYS)}")
+        output_indices(self.out_indices, self.settings["num_layers"])
         if self.output_cls_token and not self.with_cls_token:
             raise UserError("output_cls_token=True needs with_cls_token=True")
-        depth = self.settings["num_layers"]
-        if not all(-depth <= index < depth for index in self.indices):
-            raise UserError(f"out_indices={self.out_indices}; allowed: {-depth} to {depth - 1}")
         super().__post_init__()
 
     @property
     def settings(self) -> Config:
-        """Of the architecture, by _KEYS."""
-        return _BY_NAME[self.arch.lower()] if isinstance(self.arch, str) else self.arch
-
-    @property
-    def indices(self) -> tuple[int, ...]:
-        """`out_indices` as a tuple."""
-        return (self.out_indices,) if isinstance(self.out_indices, int) else tuple(self.out_indices)
+        """Of the architecture."""
+        return settings_of(self.arch, _ARCHITECTURES)
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Any, ...]:
@@ -176,7 +167,7 @@ class VisionTransformer(Backbone):
             x = self._layer(index, train)(x, train and index >= self.frozen_stages)
             if index == depth - 1 and self.final_norm:
                 x = _norm(self.norm_cfg, 1)(x, train)
-            if index in self.indices or index - depth in self.indices:
+            if index in output_indices(self.out_indices, depth):
                 cls_token, patches = (x[:, 0], x[:, 1:]) if self.with_cls_token else (None, x)
                 if patch_norm is None:
                     patches = patches.reshape(len(x), height, width, -1)
@@ -185,6 +176,7 @@ class VisionTransformer(Backbone):
                 outputs.append((patches, cls_token) if self.output_cls_token else patches)
         return tuple(outputs)
 
+    @nn.nowrap
     def _patch_embed(self) -> PatchEmbed:
         return override(
             PatchEmbed,
@@ -233,3 +225,11 @@ class VisionTransformer(Backbone):
         if path[0] == norm_name(self.norm_cfg, 1):
             return self.frozen_stages >= self.settings["num_layers"]
         return path[0] in ("cls_token", "pos_embed", "patch_embed")
+
+    @nn.nowrap
+    def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The position embedding is resized; the class token's stays."""
+        if path != ("pos_embed",):
+            return value
+        own_size = self._patch_embed().resolution(pair(self.img_size))
+        return fit_pos_embed(value, shape, own_size, self.interpolate_mode, num_extra_tokens=1)

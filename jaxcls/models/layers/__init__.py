@@ -10,7 +10,12 @@ from jaxcls.models.layers.norm import BatchNorm, GroupNorm, LayerNorm, build_nor
 from jaxcls.models.layers.override import for_each, override
 from jaxcls.models.layers.patch_embed import PatchEmbed, PatchMerging
 from jaxcls.models.layers.pooling import avg_pool, global_avg_pool, max_pool
-from jaxcls.models.layers.position import resize_pos_embed, resize_relative_position_bias_table
+from jaxcls.models.layers.position import (
+    fit_pos_embed,
+    fit_relative_position_bias_table,
+    resize_pos_embed,
+    resize_relative_position_bias_table,
+)
 from jaxcls.models.layers.window_attention import ShiftWindowMSA
 
 __all__ = [
@@ -32,6 +37,8 @@ __all__ = [
     "build_activation",
     "build_conv",
     "build_norm",
+    "fit_pos_embed",
+    "fit_relative_position_bias_table",
     "for_each",
     "global_avg_pool",
     "max_pool",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -123,5 +124,36 @@ def resize_relative_position_bias_table(src_size: int, dst_size: int, table: np.
     places = np.array([*(-place for place in reversed(right)), 0.0, *right])
     wanted = np.arange(dst_size) - dst_size // 2
     heads = np.asarray(table, np.float64).reshape(src_size, src_size, -1)
-    resized = [RectBivariateSpline(places, places, heads[..., i])(wanted, wanted) for i in range(heads.shape[-1])]
-    return np.stack(resized, axis=-1).reshape(dst_size**2, -1).astype(np.float32)
+    degree = min(3, src_size - 1)
+    splines = [RectBivariateSpline(places, places, head, kx=degree, ky=degree) for head in np.moveaxis(heads, -1, 0)]
+    resized = np.stack([spline(wanted, wanted) for spline in splines], axis=-1)
+    return resized.reshape(dst_size**2, -1).astype(np.float32)
+
+
+def fit_pos_embed(
+    value: np.ndarray, shape: Sequence[int], dst_shape: Sequence[int], mode: str, num_extra_tokens: int
+) -> np.ndarray:
+    """A checkpoint's position embedding, of square images, in `shape` (1, num_extra_tokens + h * w, D).
+
+    `dst_shape` is (h, w). What is of no such shape is returned as it is.
+    """
+    if value.shape == tuple(shape) or value.ndim != 3 or value.shape[::2] != (shape[0], shape[2]):
+        return value
+    patches = value.shape[1] - num_extra_tokens
+    side = math.isqrt(max(patches, 0))
+    if side == 0 or side**2 != patches:
+        return value
+    return np.asarray(resize_pos_embed(jnp.asarray(value), (side, side), dst_shape, mode, num_extra_tokens))
+
+
+def fit_relative_position_bias_table(value: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """A checkpoint's relative position table in `shape` ((2 * window - 1) ** 2, heads).
+
+    What is of no such shape is returned as it is.
+    """
+    if value.shape == tuple(shape) or value.ndim != 2 or value.shape[1] != shape[1]:
+        return value
+    src_size, dst_size = math.isqrt(value.shape[0]), math.isqrt(shape[0])
+    if src_size < 2 or src_size**2 != value.shape[0]:
+        return value
+    return resize_relative_position_bias_table(src_size, dst_size, value)

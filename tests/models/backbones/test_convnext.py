@@ -259,7 +259,7 @@ def test_every_parameter_moves_in_a_bfloat16_step():
     ("arguments", "message"),
     [
         ({"arch": "tini"}, "arch='tini'; did you mean 'tiny'"),
-        ({"arch": {"depths": (1,)}}, "expected a dict of 'depths' and 'channels'"),
+        ({"arch": {"depths": (1,)}}, "a dict needs depths, channels"),
         ({"arch": {"depths": (1,), "channels": (8, 16)}}, "one of each a stage"),
         ({"out_indices": (4,)}, r"out_indices=\(4,\); allowed: -4 to 3"),
         ({"frozen_stages": 5}, "frozen_stages=5; allowed: up to 4"),
