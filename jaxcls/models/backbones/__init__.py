@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.lenet import LeNet5
+from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.resnet import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
 from jaxcls.models.backbones.swin_transformer import SwinTransformer

@@ -67,12 +67,14 @@ class PatchEmbed(_Windowed, kw_only=True):
     """Images (N, H, W, C) -> patches (N, H', W', embed_dims).
 
     Attributes:
+        in_channels: C.
         embed_dims: width of a patch's embedding.
         bias: whether the projection has one.
         norm_cfg: the norm after it, or None.
     """
 
     embed_dims: int
+    in_channels: int | None = None  # the original's configs give it; the layers take what comes
     kernel_size: IntOrPair = 16
     bias: bool = True
     norm_cfg: Mapping[str, Any] | None = None
