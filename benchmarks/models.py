@@ -1,0 +1,134 @@
+"""A training step of whole networks on a CPU: Flax's plain convolution, this package's, and PyTorch's.
+
+    python benchmarks/models.py
+    python benchmarks/models.py --models=LeNet-5,ResNet_CIFAR-18
+
+Loss, gradients and SGD's update by `jaxcls.make_train_step` on one device, on a batch that is there already. The plain
+column is the same network with `lax.conv_general_dilated`, which is what `flax.linen.Conv` calls, in place of
+`conv2d`. PyTorch's column (channels_last) is there where torch can be imported. The columns take turns, and each round
+reverses their order, so that other load meets all of them.
+"""
+
+import argparse
+import importlib.util
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import jaxcls
+from configs import convnext, lenet5, mobilenet_v2, resnet
+from jaxcls.engine.parallel import Parallel
+from jaxcls.models.layers import conv
+from jaxcls.models.layers.conv2d import Window, dense
+
+# name -> config of the classifier, images (N, H, W, C), steps that are timed as one
+NETWORKS = {
+    "MobileNetV2": (mobilenet_v2.get_config("imagenet2012").model, (8, 224, 224, 3), 1),
+    "ConvNeXt-T": (convnext.get_config("tiny").model, (8, 224, 224, 3), 1),
+    "ResNet_CIFAR-18": (resnet.get_config("cifar10").model, (64, 32, 32, 3), 1),
+    "LeNet-5": (lenet5.get_config("mnist").model, (128, 32, 32, 1), 50),
+}
+SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
+COLUMNS = ("plain", "conv2d", "PyTorch")
+Step = Callable[[], None]
+
+
+def plain(x: jax.Array, kernel: jax.Array, stride: tuple, padding: tuple, dilation: tuple, groups: int) -> jax.Array:
+    return dense(x, kernel, Window(stride, padding, dilation), groups)
+
+
+def data(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.standard_normal(shape, np.float32), rng.integers(0, 10, shape[0]).astype(np.int32)
+
+
+def jaxcls_step(name: str) -> tuple[Step, int]:
+    """A function that takes one step, and the parameters' number."""
+    config, shape, _ = NETWORKS[name]
+    classifier, parallel = jaxcls.build_classifier(config), Parallel(devices=jax.devices()[:1])
+    images, labels = data(shape)
+    variables = jax.jit(classifier.init)(jax.random.key(0), jnp.zeros((1, *shape[1:])))
+    tx = jaxcls.build_optimizer({"type": "SGD", **SGD}, variables["params"])
+    train_step = jaxcls.make_train_step(classifier, tx, parallel=parallel)
+    state = jaxcls.create_train_state(variables, tx)
+    batch, key = parallel.place_batch({"image": images, "label": labels}), jax.random.key(1)
+
+    def step() -> None:
+        nonlocal state
+        state, log_vars = train_step(state, batch, key)
+        jax.block_until_ready((state, log_vars))
+
+    step()
+    return step, sum(leaf.size for leaf in jax.tree.leaves(state.params))
+
+
+def torch_step(name: str) -> tuple[Step, int]:
+    import torch
+    import torch_networks
+
+    images, labels = data(NETWORKS[name][1])
+    batch = torch.from_numpy(images.transpose(0, 3, 1, 2)), torch.from_numpy(labels.astype(np.int64))
+    return torch_networks.train_step(name, *batch, lambda parameters: torch.optim.SGD(parameters, **SGD))
+
+
+def build(name: str) -> dict[str, Step]:
+    """The columns' steps, compiled."""
+    with mock.patch.object(conv, "conv2d", plain):
+        made = {"plain": jaxcls_step(name)}
+    made["conv2d"] = jaxcls_step(name)
+    if importlib.util.find_spec("torch"):
+        made["PyTorch"] = torch_step(name)
+    sizes = {column: size for column, (_, size) in made.items()}
+    assert len(set(sizes.values())) == 1, f"{name}: not the same network, parameters: {sizes}"
+    return {column: step for column, (step, _) in made.items()}
+
+
+def milliseconds(step: Step, repeat: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeat):
+        step()
+    return 1e3 * (time.perf_counter() - start) / repeat
+
+
+def measure(name: str, rounds: int) -> dict[str, list[float]]:
+    steps, times = build(name), {column: [] for column in COLUMNS}
+    for number in range(-1, rounds):  # the first warms up
+        for column in list(steps)[:: -1 if number % 2 else 1]:
+            spent = milliseconds(steps[column], NETWORKS[name][2])
+            if number >= 0:
+                times[column].append(spent)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--models", type=lambda names: names.split(","), default=list(NETWORKS))
+    parser.add_argument("--rounds", type=int, default=10)
+    args = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    print(
+        f"{jax.default_backend()}, {cores} cores, jax {jax.__version__}; ms a step, median of {args.rounds} (least)\n"
+    )
+    print("| network | batch | plain | conv2d | plain / conv2d | PyTorch |\n|---|---|--:|--:|--:|--:|")
+    for name in args.models:
+        times = measure(name, args.rounds)
+        cells = [f"{statistics.median(t):.1f} ({min(t):.1f})" if t else "" for t in times.values()]
+        before, after = times["plain"], times["conv2d"]
+        ratio = f"{statistics.median(before) / statistics.median(after):.2f} ({min(before) / min(after):.2f})"
+        count, height, width, _ = NETWORKS[name][1]
+        batch = f"{count} x {height} x {width}"
+        print("|", " | ".join([name, batch, *cells[:2], ratio, *cells[2:]]), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()

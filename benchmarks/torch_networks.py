@@ -1,0 +1,119 @@
+"""The networks of `models.py` in PyTorch, each with as many parameters as its counterpart."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+
+class Shortcut(nn.Module):
+    """What comes in, or that through `projection`, added to what `branch` makes of it."""
+
+    def __init__(self, branch: nn.Module, projection: nn.Module | None = None) -> None:
+        super().__init__()
+        self.branch, self.projection = branch, projection or nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.projection(x) + self.branch(x)
+
+
+class Permute(nn.Module):
+    """`torch.permute` as a layer."""
+
+    def __init__(self, *axes: int) -> None:
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(self.axes)
+
+
+class Scale(nn.Module):
+    """A learnt factor a channel, the last axis."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.full((channels,), 1e-6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.gamma
+
+
+def pooled(features: list[nn.Module], channels: int, classes: int) -> nn.Module:
+    return nn.Sequential(*features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+
+def conv_bn(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False)
+    return [conv, nn.BatchNorm2d(outputs)]
+
+
+def mobilenet_v2() -> nn.Module:
+    stages = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+    layers, channels = [*conv_bn(3, 32, 3, 2), nn.ReLU6()], 32
+    for expand_ratio, outputs, depth, stride in stages:
+        for i in range(depth):
+            hidden, step = expand_ratio * channels, 1 if i else stride
+            expand = [*conv_bn(channels, hidden, 1), nn.ReLU6()] if expand_ratio > 1 else []
+            filtered = [*conv_bn(hidden, hidden, 3, step, groups=hidden), nn.ReLU6()]
+            branch = nn.Sequential(*expand, *filtered, *conv_bn(hidden, outputs, 1))
+            layers.append(Shortcut(branch) if step == 1 and channels == outputs else branch)
+            channels = outputs
+    return pooled([*layers, *conv_bn(channels, 1280, 1), nn.ReLU6()], 1280, 1000)
+
+
+def convnext_tiny() -> nn.Module:
+    depths, channels = (3, 3, 9, 3), (96, 192, 384, 768)
+    to_last, to_first = Permute(0, 2, 3, 1), Permute(0, 3, 1, 2)
+    layers = [nn.Conv2d(3, 96, 4, 4), to_last, nn.LayerNorm(96, 1e-6), to_first]
+    for stage, (depth, width) in enumerate(zip(depths, channels, strict=True)):
+        if stage:
+            layers += [to_last, nn.LayerNorm(width // 2), to_first, nn.Conv2d(width // 2, width, 2, 2)]
+        for _ in range(depth):
+            pointwise = [nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width), Scale(width)]
+            depthwise = nn.Conv2d(width, width, 7, padding=3, groups=width)
+            layers.append(Shortcut(nn.Sequential(depthwise, to_last, nn.LayerNorm(width, 1e-6), *pointwise, to_first)))
+    end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(768, 1e-6), nn.Linear(768, 1000)]
+    return nn.Sequential(*layers, *end)
+
+
+def resnet_cifar_18() -> nn.Module:
+    layers = [*conv_bn(3, 64, 3), nn.ReLU()]
+    for inputs, outputs in pairwise((64, 64, 128, 256, 512)):
+        stride = 1 if inputs == outputs else 2
+        for channels, step in ((inputs, stride), (outputs, 1)):
+            branch = nn.Sequential(*conv_bn(channels, outputs, 3, step), nn.ReLU(), *conv_bn(outputs, outputs, 3))
+            projection = nn.Sequential(*conv_bn(channels, outputs, 1, step)) if channels != outputs else None
+            layers += [Shortcut(branch, projection), nn.ReLU()]
+    return pooled(layers, 512, 10)
+
+
+def lenet5() -> nn.Module:
+    features = [nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2)]
+    hidden = [nn.Conv2d(16, 120, 5), nn.Tanh(), nn.Flatten(), nn.Linear(120, 84), nn.Tanh()]
+    return nn.Sequential(*features, *hidden, nn.Linear(84, 10))
+
+
+NETWORKS = {
+    "MobileNetV2": mobilenet_v2,
+    "ConvNeXt-T": convnext_tiny,
+    "ResNet_CIFAR-18": resnet_cifar_18,
+    "LeNet-5": lenet5,
+}
+
+
+def train_step(
+    name: str, images: torch.Tensor, labels: torch.Tensor, optimizer: Callable
+) -> tuple[Callable[[], None], int]:
+    """A function that takes one step, on images (N, C, H, W) in channels_last, and the number of parameters."""
+    network = NETWORKS[name]().to(memory_format=torch.channels_last)
+    images, loss_fn = images.contiguous(memory_format=torch.channels_last), nn.CrossEntropyLoss()
+    sgd = optimizer(network.parameters())
+
+    def step() -> None:
+        sgd.zero_grad()
+        loss_fn(network(images), labels).backward()
+        sgd.step()
+
+    return step, sum(parameter.numel() for parameter in network.parameters())
