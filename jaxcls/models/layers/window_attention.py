@@ -86,7 +86,7 @@ class WindowMSA(nn.Module):
         """(1, heads, window_size ** 2, window_size ** 2), float32."""
         shape = ((2 * self.window_size - 1) ** 2, self.num_heads)
         table = self.param("relative_position_bias_table", trunc_normal(std=0.02), shape, jnp.float32)
-        return table[relative_position_index(self.window_size)].transpose(2, 0, 1)[None]
+        return table.astype(jnp.float32)[relative_position_index(self.window_size)].transpose(2, 0, 1)[None]
 
 
 class ShiftWindowMSA(nn.Module):

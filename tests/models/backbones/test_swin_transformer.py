@@ -221,18 +221,6 @@ def test_activation_checkpointing_changes_nothing():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_a_bfloat16_step_moves_every_parameter():
-    backbone = SwinTransformer(**TINY, use_abs_pos_embed=True, drop_rate=0.1)
-    params = parameters(backbone, X)
-    images = jnp.asarray(X, jnp.bfloat16)
-    assert all(output.dtype == jnp.bfloat16 for output in apply(backbone, params, images))
-    value, gradients = gradient(backbone, params, images)
-    assert np.isfinite(value)
-    for leaf in jax.tree.leaves(gradients):
-        assert np.all(np.isfinite(leaf))
-        assert np.any(leaf != 0)
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
