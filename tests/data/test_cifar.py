@@ -113,7 +113,7 @@ def test_checks_the_archive(tmp_path, monkeypatch):
 
 def test_names_what_is_expected(tmp_path):
     with pytest.raises(UserError, match=r"expected cifar-10-python\.tar\.gz \(or the folder cifar-10-batches-py"):
-        CIFAR10(str(tmp_path))
+        CIFAR10(str(tmp_path), download=False)
 
 
 @pytest.mark.parametrize("edition", ["py", "bin"])

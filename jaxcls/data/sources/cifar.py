@@ -14,10 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.download import fetch
 from jaxcls.errors import UserError
 
 Read = Callable[[str], bytes]  # a file's name -> its content
 PIXELS = 3 * 32 * 32
+HOME = "https://www.cs.toronto.edu/~kriz/"
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,18 @@ class CifarSource(Source):
             folder itself; the Python edition or the binary one.
         test_mode: the 10,000 test images instead of the 50,000 training ones.
         check_md5: refuse an archive that is not the published one.
+        download: fetch the Python edition's archive where no edition is there.
 
     Raises:
-        UserError: no edition is there, or a file of it is missing or damaged.
+        UserError: no edition is there and none can be fetched, or a file of it is missing or damaged.
     """
 
     EDITIONS: ClassVar[tuple[Edition, ...]]
 
-    def __init__(self, data_prefix: str, test_mode: bool = False, check_md5: bool = True) -> None:
-        edition, read = _find(Path(data_prefix), self.EDITIONS, check_md5)
+    def __init__(
+        self, data_prefix: str, test_mode: bool = False, check_md5: bool = True, download: bool = True
+    ) -> None:
+        edition, read = _find(Path(data_prefix), self.EDITIONS, check_md5, download)
         try:
             parts = [edition.parse(read(name)) for name in (edition.test if test_mode else edition.train)]
             *superclasses, classes = edition.names(read)
@@ -76,7 +81,7 @@ class CifarSource(Source):
         return {"image": self._images[index], "label": int(self._labels[index])}
 
 
-def _find(root: Path, editions: Sequence[Edition], check_md5: bool) -> tuple[Edition, Read]:
+def _find(root: Path, editions: Sequence[Edition], check_md5: bool, download: bool) -> tuple[Edition, Read]:
     for edition in editions:
         for folder in (root / edition.folder, root):
             if (folder / edition.train[0]).is_file():
@@ -85,7 +90,14 @@ def _find(root: Path, editions: Sequence[Edition], check_md5: bool) -> tuple[Edi
         if (root / edition.archive).is_file():
             return edition, _unpack(root / edition.archive, edition, check_md5)
     expected = " or ".join(f"{edition.archive} (or the folder {edition.folder} from it)" for edition in editions)
-    raise UserError(f"{root}: expected {expected} in this folder; nothing is downloaded")
+    if not download:
+        raise UserError(f"{root}: expected {expected} in this folder")
+    archive = root / editions[0].archive
+    try:
+        fetch(HOME + editions[0].archive, archive, editions[0].md5)
+    except UserError as error:
+        raise UserError(f"{root}: expected {expected} in this folder; {error}") from error
+    return editions[0], _unpack(archive, editions[0], check_md5)
 
 
 def _unpack(path: Path, edition: Edition, check_md5: bool) -> Read:
