@@ -20,6 +20,10 @@ def _hard_sigmoid(x: Array, bias: float = 3.0, divisor: float = 6.0) -> Array:
     return jnp.clip((x + bias) / divisor, 0.0, 1.0)
 
 
+def _clip(x: Array, min: float = -1.0, max: float = 1.0) -> Array:
+    return jnp.clip(x, min, max)
+
+
 def _gelu(x: Array) -> Array:
     return jax.nn.gelu(x, approximate=False)  # JAX's default is the tanh approximation
 
@@ -36,6 +40,8 @@ ACTIVATIONS: dict[str, Callable[..., Array]] = {
     "Swish": jax.nn.silu,
     "HSwish": jax.nn.hard_swish,
     "HSigmoid": _hard_sigmoid,
+    "Clip": _clip,
+    "Clamp": _clip,
 }
 
 

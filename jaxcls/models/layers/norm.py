@@ -108,6 +108,28 @@ class GroupNorm(nn.Module):
         return (y.reshape(x.shape) * scale + bias).astype(x.dtype)
 
 
+class InstanceNorm(nn.Module):
+    """`torch.nn.InstanceNorm2d` (Ulyanov et al. 2016), without running statistics: (N, ..., C) -> same.
+
+    Attributes:
+        affine: whether there are a scale and a bias.
+    """
+
+    eps: float = 1e-5
+    affine: bool = False
+    layer_types: ClassVar[tuple[str, ...]] = ("InstanceNorm2d", "_InstanceNorm")
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        channels, axes = x.shape[-1], tuple(range(1, x.ndim - 1))
+        ones, zeros = jnp.ones(channels), jnp.zeros(channels)
+        scale, bias = _affine(self, channels, self.layer_types, None) if self.affine else (ones, zeros)
+        values = x.astype(jnp.float32)
+        mean = jnp.mean(values, axes, keepdims=True)
+        var = jnp.mean(lax.square(values - mean), axes, keepdims=True)
+        return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
+
+
 # config name -> (the name's stem in a checkpoint, layer, arguments)
 _KINDS: dict[str, tuple[str, Callable[..., nn.Module], dict[str, Any]]] = {
     "BN": ("bn", BatchNorm, {}),
@@ -115,6 +137,8 @@ _KINDS: dict[str, tuple[str, Callable[..., nn.Module], dict[str, Any]]] = {
     "BN2d": ("bn", BatchNorm, {}),
     "SyncBN": ("bn", BatchNorm, {"sync": True}),
     "GN": ("gn", GroupNorm, {}),
+    "IN": ("in", InstanceNorm, {}),
+    "IN2d": ("in", InstanceNorm, {}),
     "LN": ("ln", LayerNorm, {}),
     "LN2d": ("ln", LayerNorm, {}),  # channels are last here, so that it is the same
 }
@@ -129,7 +153,7 @@ def build_norm(norm_cfg: Mapping[str, Any], name: str | None = None, **overrides
     """The layer that `norm_cfg` names.
 
     Args:
-        norm_cfg: `type` (BN, SyncBN, GN, LN) and the layer's arguments; `requires_grad` is the backbone's affair.
+        norm_cfg: `type` (BN, SyncBN, GN, IN, LN) and the layer's arguments; `requires_grad` is the backbone's affair.
         name: the module's name.
         **overrides: arguments that only some kinds have, such as `scale_init`; the others drop them.
 

@@ -7,6 +7,7 @@ import pytest
 
 from jaxcls.errors import UserError
 from jaxcls.models.layers import BatchNorm, GroupNorm, LayerNorm, build_norm
+from jaxcls.models.layers.norm import InstanceNorm
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 3, 8)).astype(np.float32)
 
@@ -30,7 +31,7 @@ def test_batch_norm_evaluates_with_running_statistics():
     np.testing.assert_allclose(y, (X - np.arange(8)) / np.sqrt(np.arange(1, 9) + 1e-3), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("layer", [BatchNorm(), LayerNorm(), GroupNorm(2)])
+@pytest.mark.parametrize("layer", [BatchNorm(), LayerNorm(), GroupNorm(2), InstanceNorm()])
 def test_half_precision_keeps_float32_statistics(layer):
     x = jnp.asarray(X * 100, jnp.bfloat16)
     variables = layer.init(jax.random.key(0), x)
@@ -50,6 +51,17 @@ def test_layer_and_group_norm_by_definition():
     groups = x.reshape(4, 9, 4, 2)
     expected = (groups - groups.mean((1, 3), keepdims=True)) / np.sqrt(groups.var((1, 3), keepdims=True) + 1e-5)
     np.testing.assert_allclose(y, expected.reshape(X.shape), atol=2e-5)
+
+
+def test_instance_norm_by_definition():
+    x = X.astype(np.float64)
+    expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
+    layer = build_norm({"type": "IN"})
+    assert not layer.init(jax.random.key(0), X)
+    np.testing.assert_allclose(layer.apply({}, X), expected, atol=2e-5)
+    params = {"scale": np.arange(8, dtype=np.float32), "bias": np.ones(8, np.float32)}
+    y = build_norm({"type": "IN2d", "affine": True}).apply({"params": params}, X)
+    np.testing.assert_allclose(y, expected * np.arange(8) + 1, atol=2e-4)
 
 
 def test_messages():
