@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jax
 import optax
 
 PyTree = Any
-_WrappedScheduleState = type(optax.schedules.WrappedSchedule(optax.constant_schedule(0.0)).init())
-_COUNTERS = (optax.ScaleByScheduleState, optax.InjectStatefulHyperparamsState, _WrappedScheduleState)
+
+
+@cache
+def _counters() -> tuple[type, ...]:
+    """The nodes that count a schedule's steps; made late, as optax names one only by an instance, which is an array."""
+    wrapped = optax.schedules.WrappedSchedule(optax.constant_schedule(0.0)).init()
+    return optax.ScaleByScheduleState, optax.InjectStatefulHyperparamsState, type(wrapped)
 
 
 def _counts(node: Any) -> bool:
-    return isinstance(node, _COUNTERS)
+    return isinstance(node, _counters())
 
 
 def at_step(opt_state: PyTree, step: jax.Array) -> PyTree:
