@@ -3,7 +3,7 @@
     python train.py --config=configs/mobilenet_v2.py                 # half as wide, on the embedded digits
     python train.py --config=configs/mobilenet_v2.py:imagenet2012
 
-The first gave 96.94 % top-1 (seed 0, the last epoch) in 68 s on two shared CPU cores, and 98.9 % in an earlier measurement.
+The first gave 96.94 % top-1 (seed 0, the last epoch) in 68 s on two shared CPU cores, 98.9 % when measured earlier.
 
 The last is MMClassification's recipe mobilenet-v2_8xb32_in1k; it published 71.86 % top-1, 90.42 % top-5 for it (not yet
 measured here). It trains on eight devices, with BatchNorm statistics of each device's own 32 images.
