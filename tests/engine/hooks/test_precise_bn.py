@@ -62,12 +62,15 @@ def test_the_statistics_are_means_over_batches_and_devices(tmp_path, norm, momen
     )
 
 
+def equal(tree, other):
+    return all(map(np.array_equal, jax.tree.leaves(tree), jax.tree.leaves(other)))
+
+
 def test_training_and_continuation_do_not_notice(tmp_path):
     whole = tiny.train(tmp_path / "whole", HOOK, **NO_EVALUATION)
     shutil.rmtree(tmp_path / "whole" / "checkpoints" / "2")
     continued = tiny.train(tmp_path / "whole", HOOK, resume=True, **NO_EVALUATION)
     without = tiny.train(tmp_path / "without", **NO_EVALUATION)
-    equal = lambda a, b: all(map(np.array_equal, jax.tree.leaves(a), jax.tree.leaves(b)))  # noqa: E731
     assert equal(whole.state, continued.state)
     assert equal(whole.state.params, without.state.params)
     assert not equal(whole.state.batch_stats, without.state.batch_stats)
