@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from jaxcls.errors import UserError
 
@@ -24,7 +26,20 @@ _REDUCED = {  # which of the flags says nothing about the colour
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
 JPEG, SCAN, END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"  # a JPEG's first bytes, the start of a scan, the last bytes
+# Of libjpeg's messages those after which the pixels may be whole all the same.
+BLEMISH = re.compile(
+    "extraneous bytes|JFIF revision|Adobe color transform|ICC marker|SOS parameters|progression sequence|end of JPEG"
+)
 EXIF, FRAMES_AND_SCAN = b"Exif\0\0", {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xD0), 0xDA}
+TO_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by Exif orientation
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
+    8: lambda image: np.rot90(image),
+}
 
 
 class DamagedImageError(UserError):
@@ -49,7 +64,7 @@ def decode_image(data: bytes, name: str, color_type: str = "color", min_side: in
     Raises:
         DamagedImageError: the bytes are no image, or a damaged one.
     """
-    if color_type == "color" and min_side is None and (image := _decode_plain_jpeg(data)) is not None:
+    if min_side is None and data.startswith(JPEG) and (image := _decode_jpeg(data, name, color_type)) is not None:
         return image
     flags = COLOR_TYPES[color_type]
     if min_side is not None and data.startswith(JPEG):  # the one format that can be decoded at another size
@@ -60,14 +75,35 @@ def decode_image(data: bytes, name: str, color_type: str = "color", min_side: in
     return image if image.ndim == 3 else image[..., None]
 
 
-def _decode_plain_jpeg(data: bytes) -> np.ndarray | None:
-    """The pixels that OpenCV gives for a JPEG in colour that needs no turning, in less time; None for any other."""
+def _decode_jpeg(data: bytes, name: str, color_type: str) -> np.ndarray | None:
+    """The pixels that OpenCV gives for a JPEG, in less time; None where it has to do it itself.
+
+    Raises:
+        DamagedImageError: pixels are lost.
+    """
     try:
-        if not data.startswith(JPEG) or _has_exif(data) or simplejpeg.decode_jpeg_header(data)[2] != "YCbCr":
+        if simplejpeg.decode_jpeg_header(data)[2] not in ("YCbCr", "Gray"):
             return None
-        return simplejpeg.decode_jpeg(data, "RGB")
-    except (ValueError, IndexError):  # damaged, perhaps: OpenCV and Pillow have the last word
+        upright = color_type.endswith("ignore_orientation") or not _has_exif(data)
+    except (ValueError, IndexError):  # no JPEG at all, or one of a rare kind
         return None
+    try:
+        image = simplejpeg.decode_jpeg(data, "RGB" if color_type.startswith("color") else "GRAY")
+    except ValueError as error:
+        if BLEMISH.search(str(error)):
+            return None
+        raise _damaged(data, name, error) from error
+    return image if upright else _turn_upright(image, data)
+
+
+def _turn_upright(image: np.ndarray, data: bytes) -> np.ndarray:
+    """The pixels, turned as the Exif segment of `data` asks."""
+    try:
+        with Image.open(io.BytesIO(data)) as header:
+            orientation = header.getexif().get(ExifTags.Base.Orientation)
+    except (OSError, SyntaxError, ValueError):  # a segment that makes no sense
+        return image
+    return np.ascontiguousarray(TO_UPRIGHT[orientation](image)) if orientation in TO_UPRIGHT else image
 
 
 def _has_exif(data: bytes) -> bool:
@@ -101,7 +137,9 @@ def _decode_with_pillow(data: bytes, name: str, color_type: str) -> np.ndarray:
             pixels = np.array(upright.convert("RGB" if color_type.startswith("color") else "L"))
     except (OSError, SyntaxError, ValueError) as error:  # Pillow's plugins raise any of them for broken files
         reason = "of no known format" if isinstance(error, UnidentifiedImageError) else error
-        raise DamagedImageError(
-            f"{name}: not a readable image, or a damaged one ({len(data)} bytes): {reason}"
-        ) from error
+        raise _damaged(data, name, reason) from error
     return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _damaged(data: bytes, name: str, reason: object) -> DamagedImageError:
+    return DamagedImageError(f"{name}: not a readable image, or a damaged one ({len(data)} bytes): {reason}")

@@ -46,11 +46,24 @@ def test_label_weights_equal_the_pixels_share(name):
     np.testing.assert_allclose(images.mean((2, 3, 4)), labels @ VALUES, rtol=2e-5)
 
 
-def test_expected_labels_of_mixup():
-    # E[lam] = 1/2, and the other image is each of the four with probability 1/4.
-    _, labels = drawn("mixup")
-    own = labels.mean(0)[np.arange(N), np.asarray(LABELS)]
-    np.testing.assert_allclose(own, 0.5 + 0.5 / 4, rtol=0.01)
+@pytest.mark.parametrize("name", ["mixup", "cutmix", "resizemix", "resizemix nearest"])
+def test_expected_labels(name):
+    keys, augment = jax.random.split(jax.random.key(1), 40000), build_batch_augments(MIXES[name], K)
+    labels = jax.jit(jax.vmap(lambda key: augment(key, CONSTANT, LABELS)[1]))(keys)
+    lam = 0.5 if name == "mixup" else 1 - _expected_area(*((0.1, 0.8) if "resize" in name else (0, 1)))
+    own = np.asarray(labels).mean(0)[np.arange(N), np.asarray(LABELS)]
+    np.testing.assert_allclose(own, lam + (1 - lam) / N, rtol=0.01)  # the other image is each with probability 1 / N
+
+
+def _expected_area(least, largest):
+    """The mean share of a box, the original's `rand_bbox`, for lam uniform in least..largest."""
+
+    def side(length, share):
+        half, centre = int(length * share) // 2, np.arange(length)
+        return (np.clip(centre + half, 0, length) - np.clip(centre - half, 0, length)).mean() / length
+
+    shares = np.sqrt(1 - np.linspace(least, largest, 10001))
+    return np.mean([side(H, share) * side(W, share) for share in shares])
 
 
 def test_lambda_is_beta_distributed_once_a_batch():

@@ -1,4 +1,4 @@
-"""Ten thousand image files of which fifty are damaged, each in one of five ways."""
+"""Ten thousand image files of which fifty are damaged, each in one of six ways."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ from tests import recipe
 
 pytestmark = pytest.mark.slow
 
+
+def overwrite_the_middle(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-200] + b"\xff\x3c" * 50 + data[-100:])
+
+
 DAMAGES = [
     lambda path: path.write_bytes(b""),
     lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     lambda path: path.write_bytes(b"not an image"),
     lambda path: path.write_bytes(path.read_bytes()[:2] + bytes(path.stat().st_size - 2)),
+    overwrite_the_middle,
     lambda path: path.unlink() or path.symlink_to(path.parent / "nowhere.jpg"),
 ]
 

@@ -3,6 +3,7 @@ import io
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image, ImageOps
 
 from jaxcls.data.decode import decode_image
@@ -77,13 +78,17 @@ def test_uncommon_files_look_as_a_person_expects(data, expected, error):
     np.testing.assert_allclose(decoded, expected, atol=error)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation(orientation):
-    exif = Image.Exif()
+@pytest.mark.parametrize("orientation", range(10))  # 1 to 8 have a meaning
+@pytest.mark.parametrize(("format", "mode"), [("TIFF", "RGB"), ("JPEG", "RGB"), ("JPEG", "L")])
+def test_every_exif_orientation(format, mode, orientation):
+    exif, image = Image.Exif(), Image.fromarray(GRADIENT).convert(mode)
     exif[274] = orientation
-    data = encode(Image.fromarray(GRADIENT), "TIFF", exif=exif)
-    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    np.testing.assert_array_equal(decode_image(data, "x"), np.asarray(expected))
+    for color in ("color", "grayscale"):
+        expected = Image.fromarray(decode_image(encode(image, format), "x", color).squeeze())
+        expected.getexif()[274] = orientation
+        turned = decode_image(encode(image, format, exif=exif), "x", color)
+        assert turned.shape[:2] == ((80, 60) if orientation in range(5, 9) else (60, 80))
+        np.testing.assert_array_equal(turned.squeeze(), ImageOps.exif_transpose(expected))
 
 
 def test_exif_orientation_is_applied_unless_ignored():
@@ -116,6 +121,32 @@ def test_a_truncated_jpeg_is_not_filled_up_with_grey(monkeypatch, share):
     with pytest.raises(UserError, match=r"x: not a readable image, or a damaged one .*truncated"):
         decode_image(data[: int(len(data) * share)], "x")
     np.testing.assert_array_equal(decode_image(data + b"a trailer", "x"), whole)
+
+
+def sector_overwritten(data):
+    """A JPEG of which 512 bytes among the coded pixels are others."""
+    middle = (data.index(b"\xff\xda") + len(data)) // 2
+    return data[:middle] + np.random.default_rng(0).bytes(512) + data[middle + 512 :]
+
+
+@pytest.mark.parametrize("kind", ["colour", "grey", "turned", "progressive"])
+def test_a_jpeg_whose_pixels_are_damaged_is_named(kind):
+    exif = Image.Exif()
+    exif[274] = 6 if kind == "turned" else 1
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8))
+    data = encode(noise.convert("L" if kind == "grey" else "RGB"), "JPEG", exif=exif, progressive=kind == "progressive")
+    for color in ("color", "grayscale"):
+        with pytest.raises(UserError, match=r"x: not a readable image, or a damaged one .*[Mm]arker"):
+            decode_image(sector_overwritten(data), "x", color)
+
+
+def test_blemishes_that_leave_the_pixels_whole_are_no_damage():
+    data = encode(Image.fromarray(GRADIENT), "JPEG", progressive=True)
+    scan = data.rindex(b"\xff\xda")
+    too_much = data[:scan] + b"\x12\x34\x56" + data[scan:]
+    with pytest.raises(ValueError, match="extraneous bytes"):
+        simplejpeg.decode_jpeg(too_much)
+    np.testing.assert_array_equal(decode_image(too_much, "x"), decode_image(data, "x"))
 
 
 @pytest.mark.parametrize("subsampling", ["411", "420", "422", "440", "444"])

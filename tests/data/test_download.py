@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
+import math
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from jaxcls.data.sources import CIFAR10, cifar
+from jaxcls.data.sources import CIFAR10, KMNIST, MNIST, TFDS, FashionMNIST, cifar
 from jaxcls.data.sources.download import fetch
 from jaxcls.errors import UserError
 from tests.data.test_cifar import place
@@ -45,6 +47,32 @@ def test_cifar_is_fetched_once_and_checked(site, tmp_path, monkeypatch):
     assert len(CIFAR10(str(tmp_path / "data"))) == 10
     archive.unlink()
     assert len(CIFAR10(str(tmp_path / "data"), test_mode=True)) == 2
+
+
+@pytest.mark.parametrize("source", [MNIST, FashionMNIST, KMNIST])
+def test_mnist_and_its_like_are_fetched_once_and_checked(site, tmp_path, monkeypatch, source):
+    folder, address = site
+    monkeypatch.setattr(source, "HOME", address)
+    assert len(source.MD5) == 4
+    for name in source.MD5:
+        shape = (3, 28, 28) if "images" in name else (3,)
+        header = b"".join(n.to_bytes(4, "big") for n in (0x0800 + len(shape), *shape))
+        (folder / name).write_bytes(gzip.compress(header + bytes(math.prod(shape))))
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz: the md5 of what came is"):
+        source(str(tmp_path / "data"))
+    monkeypatch.setattr(
+        source, "MD5", {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in source.MD5}
+    )
+    assert len(source(str(tmp_path / "data"))) == len(source(str(tmp_path / "data"), test_mode=True)) == 3
+    (folder / "train-images-idx3-ubyte.gz").unlink()
+    assert len(source(str(tmp_path / "data"))) == 3
+
+
+def test_tfds_says_where_the_archive_belongs(tmp_path, monkeypatch):
+    monkeypatch.setattr(MNIST, "HOME", "http://localhost:9/")
+    message = r"manual/mnist/train-images-idx3-ubyte\.gz is not there, .* cannot be downloaded: .*; put the file there"
+    with pytest.raises(UserError, match=message):
+        TFDS("mnist", "train", data_dir=str(tmp_path))
 
 
 def test_without_a_network(tmp_path, monkeypatch):

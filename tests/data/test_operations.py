@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from jaxcls.data import transforms
 from jaxcls.data.pipeline import build_pipeline, build_transform
+from jaxcls.data.transforms.enhance import Enhancement
 from jaxcls.data.transforms.operation import Operation
 from jaxcls.errors import UserError
 
@@ -117,10 +119,70 @@ def pillow(image):
         ("Posterize", {"bits": 3}, lambda image: ImageOps.posterize(image, 3)),
         ("Posterize", {"bits": 8}, lambda image: image),
         ("Posterize", {"bits": 2.1}, lambda image: ImageOps.posterize(image, 3)),
+        ("Brightness", {"magnitude": 0.7}, lambda image: ImageEnhance.Brightness(image).enhance(1.7)),
+        ("Brightness", {"magnitude": -0.7}, lambda image: ImageEnhance.Brightness(image).enhance(0.3)),
+        ("Translate", {"magnitude": 1 / 3, "pad_val": (9, 8, 7)}, lambda image: moved(image, 1 / 3)),
+        ("Translate", {"magnitude": -2 / 3, "pad_val": (9, 8, 7)}, lambda image: moved(image, -2 / 3)),
     ],
 )
 def test_equals_pillow(name, arguments, expected, image):
     np.testing.assert_array_equal(certain(name, image, **arguments), np.asarray(expected(pillow(image))))
+
+
+def affine(image, coefficients, resample=Image.Resampling.NEAREST):
+    fill = (9, 8, 7) if image.mode == "RGB" else 9
+    return image.transform(image.size, Image.Transform.AFFINE, coefficients, resample, fillcolor=fill)
+
+
+def moved(image, share):
+    return affine(image, (1, 0, -share * image.width, 0, 1, 0))
+
+
+BICUBIC = Image.Resampling.BICUBIC
+
+
+@pytest.mark.parametrize("image", [photograph(), noise(30, 41), noise(31, 20, 1)])
+@pytest.mark.parametrize("size", [-0.9, -0.37, 0.0, 0.2, 0.55])
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("Brightness", {}, lambda image, size: ImageEnhance.Brightness(image).enhance(1 + size)),
+        ("Contrast", {}, lambda image, size: ImageEnhance.Contrast(image).enhance(1 + size)),
+        ("ColorTransform", {}, lambda image, size: ImageEnhance.Color(image).enhance(1 + size)),
+        ("Sharpness", {}, lambda image, size: ImageEnhance.Sharpness(image).enhance(1 + size)),
+        ("Shear", {}, lambda image, size: affine(image, (1, -size, 0, 0, 1, 0), BICUBIC)),
+        ("Shear", {"direction": "vertical"}, lambda image, size: affine(image, (1, 0, 0, -size, 1, 0), BICUBIC)),
+        ("Translate", {}, lambda image, size: affine(image, (1, 0, -size * image.width, 0, 1, 0))),
+        (
+            "Translate",
+            {"direction": "vertical"},
+            lambda image, size: affine(image, (1, 0, 0, 0, 1, -size * image.height)),
+        ),
+        ("Rotate", {"interpolation": "bilinear"}, lambda image, size: rotated(image, 40 * size)),
+    ],
+)
+def test_equals_pillow_with_its_backend(name, arguments, expected, size, image):
+    key = getattr(transforms, name).magnitude_key
+    pad_val = {} if issubclass(getattr(transforms, name), Enhancement) else {"pad_val": (9, 8, 7)[: image.shape[2]]}
+    result = certain(
+        name, image, **{key: 40 * size if key == "angle" else size}, **arguments, **pad_val, backend="pillow"
+    )
+    theirs = np.asarray(expected(pillow(image.squeeze()), size))
+    np.testing.assert_array_equal(result, theirs.reshape(image.shape))
+
+
+def rotated(image, clockwise):
+    fill = (9, 8, 7) if image.mode == "RGB" else 9
+    return image.rotate(-clockwise, Image.Resampling.BILINEAR, fillcolor=fill)
+
+
+def test_a_policy_takes_the_backend_as_an_hparam():
+    image = photograph()
+    policies = [{"type": "Contrast", "magnitude": 0.5, "prob": 1.0, "random_negative_prob": 0.0}]
+    config = {"type": "RandAugment", "policies": policies, "num_policies": 1, "magnitude_level": 1}
+    transform = build_transform({**config, "hparams": {"backend": "pillow"}})
+    augmented = transform({"image": image}, np.random.default_rng(0))["image"]
+    np.testing.assert_array_equal(augmented, np.asarray(ImageEnhance.Contrast(pillow(image)).enhance(1.5)))
 
 
 @pytest.mark.parametrize("factor", [0.1, 0.5, 1.0, 1.3, 1.9])
@@ -290,6 +352,8 @@ def fake_albumentations():
 
     class AddNoise:
         def __init__(self, limit):
+            if limit < 0:
+                warnings.warn("Argument(s) 'limit' are not valid for transform AddNoise", UserWarning, stacklevel=2)
             self.limit = limit
 
         def __call__(self, image, rng):
@@ -304,6 +368,7 @@ def fake_albumentations():
 
     module = types.ModuleType("albumentations")
     module.Compose, module.AddNoise, module.OneOf, module.__version__ = Compose, AddNoise, OneOf, "2.0"
+    module.version = "2.0"
     return module
 
 
@@ -317,6 +382,14 @@ def test_albu_builds_nested_transforms_and_the_generator_alone_decides(monkeypat
     assert (results[0] != results[2]).any()
     with pytest.raises(UserError, match=r"'AddNoize' is not in albumentations; did you mean 'AddNoise'"):
         build_transform({"type": "Albu", "transforms": [{"type": "AddNoize"}]})
+    with pytest.raises(UserError, match=r"'version' is not in albumentations"):
+        build_transform({"type": "Albu", "transforms": [{"type": "version"}]})
+    with pytest.raises(UserError, match=r"AddNoise: .*unexpected keyword argument 'limits'"):
+        build_transform({"type": "Albu", "transforms": [{"type": "AddNoise", "limits": 5}]})
+    with pytest.raises(UserError, match=r"AddNoise: Argument\(s\) 'limit' are not valid"):  # a warning only
+        build_transform({"type": "Albu", "transforms": [{"type": "AddNoise", "limit": -1}]})
+    with pytest.raises(UserError, match=r"'AddNoise': expected a dict with the type of an albumentations class"):
+        build_transform({"type": "Albu", "transforms": [{"type": "OneOf", "transforms": ["AddNoise"]}]})
     with pytest.raises(UserError, match="only the image is transformed"):
         build_transform({"type": "Albu", "transforms": [], "keymap": {"mask": "mask"}})
 
@@ -333,6 +406,8 @@ def test_albu_names_the_missing_package(monkeypatch):
         ({"type": "Shear", "magnitude": 0.1, "direction": "diagonal"}, "horizontal, vertical"),
         ({"type": "Shear"}, "needs 'magnitude'"),
         ({"type": "Translate", "magnitude": 0.1, "interpolation": "cubic"}, "nearest, bilinear"),
+        ({"type": "Rotate", "angle": 3, "backend": "pillow", "interpolation": "box"}, "nearest, bilinear, bicubic"),
+        ({"type": "Contrast", "magnitude": 0.1, "backend": "pil"}, "expected one of cv2, pillow"),
         ({"type": "Rotate", "angle": 3, "prob": 2}, r"prob=2: expected a probability"),
         ({"type": "Rotate", "angle": 3, "random_negative_prob": -1}, "random_negative_prob=-1"),
         ({"type": "Posterize", "bits": 9}, r"bits=9: expected 0\.\.8"),

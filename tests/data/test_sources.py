@@ -43,15 +43,10 @@ def test_idx_images_cannot_be_overwritten(mnist_folder):
         MNIST(str(mnist_folder))[0]["image"][:] = 0
 
 
-def test_mnist_missing_folder(tmp_path):
-    with pytest.raises(UserError, match=r"no_mnist'?: no such folder; expected one with train-images-idx3-ubyte"):
-        MNIST(str(tmp_path / "no_mnist"))
-
-
 def test_mnist_missing_file(mnist_folder):
     (mnist_folder / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(UserError, match=r"train-labels-idx1-ubyte: no such file, with or without \.gz"):
-        MNIST(str(mnist_folder))
+        MNIST(str(mnist_folder), download=False)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +209,6 @@ def test_tfds_not_prepared_says_how(tmp_path):
     ) as error:
         TFDS("svhn_cropped", "train", data_dir=str(tmp_path))
     assert str(tmp_path / "svhn_cropped") in str(error.value)
-    with pytest.raises(UserError, match=r"put cifar-100-binary\.tar\.gz or .* into .*downloads/manual/cifar100"):
-        TFDS("cifar100", "train", data_dir=str(tmp_path))
 
 
 def test_tfds_unknown_name():

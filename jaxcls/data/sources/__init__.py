@@ -3,7 +3,7 @@
 from jaxcls.data.sources.cifar import CIFAR10, CIFAR100
 from jaxcls.data.sources.custom import CustomDataset
 from jaxcls.data.sources.fine_grained import CUB, StanfordCars
-from jaxcls.data.sources.idx import MNIST, FashionMNIST
+from jaxcls.data.sources.idx import KMNIST, MNIST, FashionMNIST
 from jaxcls.data.sources.imagenet import ImageNet, ImageNet21k
 from jaxcls.data.sources.multi_label import VOC, MultiLabelDataset
 from jaxcls.data.sources.tfds import TFDS
@@ -13,6 +13,7 @@ __all__ = [
     "CIFAR10",
     "CIFAR100",
     "CUB",
+    "KMNIST",
     "MNIST",
     "TFDS",
     "VOC",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
+import os
 import urllib.request
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def fetch(url: str, path: Path, md5: str, timeout: float = 30.0) -> None:
     Raises:
         UserError: there is no network or no such file, or what came is not that file.
     """
-    partial = path.with_name(f"{path.name}.part")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")  # another process may be fetching it too
     found = hashlib.md5(usedforsecurity=False)
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:

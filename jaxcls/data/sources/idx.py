@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.download import fetch
 from jaxcls.errors import UserError
 
 
@@ -19,20 +20,21 @@ class IdxSource(Source):
     Args:
         data_prefix: the folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the `t10k-` ones.
         test_mode: the 10,000 test images instead of the training ones.
+        download: fetch what is missing there.
 
     Raises:
-        UserError: the folder or a file is missing, or a file is damaged.
+        UserError: a file is missing and cannot be fetched, or is damaged.
     """
 
     CLASSES: ClassVar[tuple[str, ...]]
+    HOME: ClassVar[str]  # the published files' folder
+    MD5: ClassVar[dict[str, str]]  # of the published files
 
-    def __init__(self, data_prefix: str, test_mode: bool = False) -> None:
+    def __init__(self, data_prefix: str, test_mode: bool = False, download: bool = True) -> None:
         folder, part = Path(data_prefix), "t10k" if test_mode else "train"
-        if not folder.is_dir():
-            raise UserError(f"data_prefix={data_prefix!r}: no such folder; expected one with {part}-images-idx3-ubyte")
         self.classes = self.CLASSES
-        self._images = read_idx(_find(folder, f"{part}-images-idx3-ubyte"), 3)[..., None]
-        label_path = _find(folder, f"{part}-labels-idx1-ubyte")
+        self._images = read_idx(self._find(folder, f"{part}-images-idx3-ubyte.gz", download), 3)[..., None]
+        label_path = self._find(folder, f"{part}-labels-idx1-ubyte.gz", download)
         self._labels = read_idx(label_path, 1).astype(np.int32)
         if len(self._images) != len(self._labels):
             raise UserError(f"{label_path}: {len(self._labels)} labels for {len(self._images)} images")
@@ -50,10 +52,27 @@ class IdxSource(Source):
     def __getitem__(self, index: int) -> dict[str, Any]:
         return {"image": self._images[index], "label": int(self._labels[index])}
 
+    def _find(self, folder: Path, name: str, download: bool) -> Path:
+        path = folder / name
+        for candidate in (path.with_suffix(""), path):
+            if candidate.is_file():
+                return candidate
+        if not download:
+            raise UserError(f"{path.with_suffix('')}: no such file, with or without .gz")
+        fetch(self.HOME + name, path, self.MD5[name])
+        return path
+
 
 class MNIST(IdxSource):
     """Handwritten digits, (28, 28, 1)."""
 
+    HOME = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+    MD5: ClassVar = {
+        "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+        "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+        "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    }
     CLASSES = (
         "0 - zero",
         "1 - one",
@@ -71,6 +90,13 @@ class MNIST(IdxSource):
 class FashionMNIST(IdxSource):
     """Articles of clothing, (28, 28, 1) (Xiao et al., https://arxiv.org/abs/1708.07747)."""
 
+    HOME = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+    MD5: ClassVar = {
+        "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+    }
     CLASSES = (
         "T-shirt/top",
         "Trouser",
@@ -83,6 +109,19 @@ class FashionMNIST(IdxSource):
         "Bag",
         "Ankle boot",
     )
+
+
+class KMNIST(IdxSource):
+    """Cursive Japanese characters, (28, 28, 1) (Clanuwat et al., https://arxiv.org/abs/1812.01718)."""
+
+    HOME = "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"
+    MD5: ClassVar = {
+        "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
+        "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
+        "t10k-images-idx3-ubyte.gz": "5c965bf0a639b31b8f53240b1b52f4d7",
+        "t10k-labels-idx1-ubyte.gz": "7320c461ea6c1c855c0b718fb2a4b134",
+    }
+    CLASSES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
@@ -102,10 +141,3 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     if len(data) - header != np.prod(shape):
         raise UserError(f"{path}: {len(data) - header} bytes after the header, expected {np.prod(shape)} for {shape}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
-
-
-def _find(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise UserError(f"{folder / name}: no such file, with or without .gz")

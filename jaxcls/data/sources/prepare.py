@@ -1,8 +1,8 @@
-"""TFDS's own `cifar10`, `cifar100`, `mnist` and `fashion_mnist`, prepared as ArrayRecord without TensorFlow.
+"""TFDS's own `cifar10`, `cifar100`, `mnist`, `fashion_mnist` and `kmnist`, prepared as ArrayRecord without TensorFlow.
 
 TFDS's builders encode images with TensorFlow. Here their class, version and features stay, so that the result is the
-dataset that TFDS knows by the name, but the examples come from the published archives, which the user has placed, and
-are PNG-encoded with OpenCV.
+dataset that TFDS knows by the name, but the examples come from the published archives, placed by the user or fetched,
+and are PNG-encoded with OpenCV.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import cv2
 
 from jaxcls.data.sources.base import Source
 from jaxcls.data.sources.cifar import CIFAR10, CIFAR100, CifarSource
-from jaxcls.data.sources.idx import MNIST, FashionMNIST
+from jaxcls.data.sources.idx import KMNIST, MNIST, FashionMNIST
 from jaxcls.errors import UserError
 
-PREPARABLE: dict[str, tuple[Callable[..., Source], str]] = {
-    "cifar10": (CIFAR10, "cifar-10-binary.tar.gz or cifar-10-python.tar.gz"),
-    "cifar100": (CIFAR100, "cifar-100-binary.tar.gz or cifar-100-python.tar.gz"),
-    "mnist": (MNIST, "the four idx-ubyte.gz files"),
-    "fashion_mnist": (FashionMNIST, "the four idx-ubyte.gz files"),
+PREPARABLE: dict[str, Callable[..., Source]] = {
+    "cifar10": CIFAR10,
+    "cifar100": CIFAR100,
+    "mnist": MNIST,
+    "fashion_mnist": FashionMNIST,
+    "kmnist": KMNIST,
 }
 
 
@@ -33,12 +34,11 @@ def prepare(builder: Any) -> None:
         builder: `tfds.builder(name, file_format="array_record")`, the name in `PREPARABLE`.
 
     Raises:
-        UserError: the archives are not there, or damaged.
+        UserError: the archives are not there and cannot be fetched, or damaged.
     """
     import tensorflow_datasets as tfds
 
-    make_source, archives = PREPARABLE[builder.name]
-    folder = _archive_folder(builder, archives)
+    make_source, folder = PREPARABLE[builder.name], str(_archive_folder(builder))
     train, test = make_source(folder), make_source(folder, test_mode=True)
     if isinstance(train, CifarSource):  # as TFDS does; the names of the others are in its builders
         builder.info.features["label"].names = list(train.classes)
@@ -55,17 +55,14 @@ def prepare(builder: Any) -> None:
         raise UserError(f"TFDS {builder.name}: cannot be prepared in {builder.data_path}: {error}") from error
 
 
-def _archive_folder(builder: Any, archives: str) -> str:
+def _archive_folder(builder: Any) -> Path:
+    """Where the archives are, or have to go to."""
     manual = Path(builder.data_dir).parents[1] / "downloads" / "manual"
     own = manual / builder.name
-    # MNIST's and Fashion-MNIST's files have the same names, so that only their own folder tells which they are.
-    for place in (own, manual, manual.parent) if "tar.gz" in archives else (own,):
-        if any(path.name in archives or "idx" in path.name for path in place.glob("*.gz")):
-            return str(place)
-    raise UserError(
-        f"TFDS {builder.name}: not prepared in {builder.data_dir}, and nothing is downloaded: put {archives} into "
-        f"{own}, or run, where TensorFlow is installed: tfds build {builder.name} --file_format=array_record"
-    )
+    # The files of MNIST and its like have the same names, so that only their own folder tells which they are.
+    elsewhere = (manual, manual.parent) if builder.name.startswith("cifar") else ()
+    archives = f"{builder.name.replace('cifar', 'cifar-')}-*.tar.gz"
+    return next((place for place in (own, *elsewhere) if any(place.glob(archives))), own)
 
 
 def _examples(source: Source, prefix: str, features: Any) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -25,9 +25,9 @@ _KEPT_BYTES = 2**30
 class TFDS(Source):
     """A split of a TFDS dataset; images are decoded to uint8 RGB, or grey where the dataset says so.
 
-    `digits` is our own (`jaxcls.data.digits`) and is prepared on first use, as are `cifar10`, `cifar100`, `mnist` and
-    `fashion_mnist`, from their archives in `downloads/manual` (`jaxcls.data.sources.prepare`). Others have to be
-    prepared as ArrayRecord.
+    `digits` is our own (`jaxcls.data.digits`) and is prepared on first use, as are `cifar10`, `cifar100`, `mnist`,
+    `fashion_mnist` and `kmnist`, from their archives in `downloads/manual`, which are fetched where they are missing
+    (`jaxcls.data.sources.prepare`). Others have to be prepared as ArrayRecord.
 
     Images of one size stay in memory once decoded, where all of them take up to 1 GiB.
 
@@ -94,7 +94,7 @@ def _prepared_builder(name: str, data_dir: str | None) -> Any:
         raise UserError(f"TFDS: no dataset {name!r}; {_close(name)}") from error
     except (AssertionError, ValueError) as error:
         raise UserError(f"TFDS {name}: {error}") from error
-    if name in PREPARABLE and not _is_prepared(builder):
+    if builder.name in PREPARABLE and not _is_prepared(builder):
         builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
         quietly(lambda: prepare(builder))
     formats = {f.value for f in builder.info.available_file_formats()} if _is_prepared(builder) else set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ class Albu(ImageTransform):
         keymap: of the original's samples, which hold more: `{"img": "image"}` or None.
 
     Raises:
-        UserError: albumentations 2 or later is not installed, or a name is not in it.
+        UserError: albumentations 2 or later is not installed, a name is not in it, or an argument is refused.
     """
 
     def __init__(self, transforms: Sequence[Mapping[str, Any]], keymap: Mapping[str, str] | None = None) -> None:
@@ -42,11 +43,18 @@ class Albu(ImageTransform):
         return compose(image=np.ascontiguousarray(image))["image"]
 
 
-def _build(config: Mapping[str, Any], albumentations: Any) -> Any:
+def _build(config: Any, albumentations: Any) -> Any:
+    if not isinstance(config, Mapping):
+        raise UserError(f"transforms: {config!r}: expected a dict with the type of an albumentations class")
     arguments = dict(config)
     name = arguments.pop("type", None)
-    if not hasattr(albumentations, str(name)):
+    if not isinstance(getattr(albumentations, str(name), None), type):
         raise UserError(f"transforms: {name!r} is not in albumentations; {close_names(str(name), dir(albumentations))}")
     if "transforms" in arguments:
         arguments["transforms"] = [_build(inner, albumentations) for inner in arguments["transforms"]]
-    return getattr(albumentations, name)(**arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Argument")  # albumentations only warns of unknown arguments
+            return getattr(albumentations, name)(**arguments)
+    except (TypeError, ValueError, UserWarning) as error:
+        raise UserError(f"transforms: {name}: {error}") from error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import numpy as np
+from PIL import Image
 
 from jaxcls.errors import UserError
 
@@ -68,6 +69,18 @@ def check_probability(name: str, value: Any) -> None:
     """Raises UserError unless `value` is between 0 and 1."""
     if not 0 <= value <= 1:
         raise UserError(f"{name}={value!r}: expected a probability, 0..1")
+
+
+def with_pillow(image: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """uint8 (H, W, C) -> the image that `change` makes of it, (H', W', C), by way of Pillow's.
+
+    Raises:
+        UserError: the image is not uint8.
+    """
+    if image.dtype != np.uint8:
+        raise UserError(f"backend='pillow' works on uint8 images, got {image.dtype}; remove to_float32")
+    pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    return keep_channels(np.asarray(change(pixels)))
 
 
 def keep_channels(image: np.ndarray) -> np.ndarray:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+from PIL import ImageEnhance
 
-from jaxcls.data.transforms.base import keep_channels
+from jaxcls.data.transforms.base import check_choice, keep_channels, with_pillow
 from jaxcls.data.transforms.operation import SignedOperation
 from jaxcls.data.transforms.tone import look_up
 
@@ -19,11 +20,23 @@ _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13  # Pillow's ImageFilt
 
 @dataclass(frozen=True, kw_only=True)
 class Enhancement(SignedOperation):
-    """(1 + magnitude) * image - magnitude * poorer image: 0 changes nothing, -1 leaves the poorer one."""
+    """(1 + magnitude) * image - magnitude * poorer image: 0 changes nothing, -1 leaves the poorer one.
+
+    Attributes:
+        magnitude: 0 or more for more of the image's own.
+        backend: cv2, as the original does it, or pillow. Grey values, blended colours and smoothed values are rounded
+            by the one and cut by the other.
+    """
 
     magnitude_key: ClassVar[str] = "magnitude"
+    pillow: ClassVar[type[Any]]  # the class of `ImageEnhance`
 
     magnitude: float
+    backend: str = "cv2"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("backend", self.backend, ("cv2", "pillow"))
 
     @abstractmethod
     def enhance(self, image: np.ndarray, factor: float) -> np.ndarray:
@@ -31,12 +44,17 @@ class Enhancement(SignedOperation):
 
     def apply_signed(self, image: np.ndarray, sign: int) -> np.ndarray:
         """uint8 (H, W, C) -> the same shape."""
-        return self.enhance(image, 1 + sign * self.magnitude)
+        factor = 1 + sign * self.magnitude
+        if self.backend == "cv2":
+            return self.enhance(image, factor)
+        return with_pillow(image, lambda pixels: self.pillow(pixels).enhance(factor))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brightness(Enhancement):
     """The poorer image is black."""
+
+    pillow = ImageEnhance.Brightness
 
     def enhance(self, image: np.ndarray, factor: float) -> np.ndarray:
         """uint8 (H, W, C) -> brighter or darker."""
@@ -46,6 +64,8 @@ class Brightness(Enhancement):
 @dataclass(frozen=True, kw_only=True)
 class Contrast(Enhancement):
     """The poorer image has everywhere the mean of the image's grey values."""
+
+    pillow = ImageEnhance.Contrast
 
     def enhance(self, image: np.ndarray, factor: float) -> np.ndarray:
         """uint8 (H, W, C) -> more or less contrast."""
@@ -57,6 +77,8 @@ class Contrast(Enhancement):
 class ColorTransform(Enhancement):
     """The poorer image is grey; grey images stay as they are."""
 
+    pillow = ImageEnhance.Color
+
     def enhance(self, image: np.ndarray, factor: float) -> np.ndarray:
         """uint8 (H, W, C) -> more or less colourful."""
         if image.shape[2] == 1:
@@ -67,7 +89,9 @@ class ColorTransform(Enhancement):
 
 @dataclass(frozen=True, kw_only=True)
 class Sharpness(Enhancement):
-    """The poorer image is smoothed, at the border too, where Pillow leaves the image as it is."""
+    """The poorer image is smoothed, with cv2 at the border too, where Pillow leaves the image as it is."""
+
+    pillow = ImageEnhance.Sharpness
 
     def enhance(self, image: np.ndarray, factor: float) -> np.ndarray:
         """uint8 (H, W, C) -> sharper or softer."""

@@ -8,17 +8,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from jaxcls.data.transforms.base import ImageTransform, check_choice, keep_channels, size_pair
-from jaxcls.errors import UserError
+from jaxcls.data.transforms.base import ImageTransform, check_choice, keep_channels, size_pair, with_pillow
 
-_CV2 = {
+CV2_INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,
     "bilinear": cv2.INTER_LINEAR,
     "bicubic": cv2.INTER_CUBIC,
     "area": cv2.INTER_AREA,
     "lanczos": cv2.INTER_LANCZOS4,
 }
-_PILLOW = {
+PILLOW_INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -31,22 +30,15 @@ _PILLOW = {
 def check_interpolation(interpolation: str, backend: str) -> None:
     """Raises UserError unless the backend exists and knows the interpolation."""
     check_choice("backend", backend, ("cv2", "pillow"))
-    check_choice(f"interpolation (backend {backend})", interpolation, _CV2 if backend == "cv2" else _PILLOW)
-
-
-def cv2_interpolation(name: str) -> int:
-    """OpenCV's flag for nearest, bilinear, bicubic, area or lanczos."""
-    return _CV2[name]
+    known = CV2_INTERPOLATIONS if backend == "cv2" else PILLOW_INTERPOLATIONS
+    check_choice(f"interpolation (backend {backend})", interpolation, known)
 
 
 def resize(image: np.ndarray, height: int, width: int, interpolation: str, backend: str) -> np.ndarray:
     """(H, W, C) -> (height, width, C). Only Pillow filters against aliasing when it makes an image smaller."""
     if backend == "cv2":
-        return keep_channels(cv2.resize(image, (width, height), interpolation=_CV2[interpolation]))
-    if image.dtype != np.uint8:
-        raise UserError(f"backend='pillow' resizes uint8 images only, got {image.dtype}: remove to_float32")
-    pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    return keep_channels(np.asarray(pixels.resize((width, height), _PILLOW[interpolation])))
+        return keep_channels(cv2.resize(image, (width, height), interpolation=CV2_INTERPOLATIONS[interpolation]))
+    return with_pillow(image, lambda pixels: pixels.resize((width, height), PILLOW_INTERPOLATIONS[interpolation]))
 
 
 @dataclass(frozen=True)
