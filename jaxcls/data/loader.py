@@ -11,9 +11,12 @@ from typing import Any, Protocol
 
 import cv2
 import grain
+import jax
 
 from jaxcls.data.worker_processes import WorkerProcesses
 from jaxcls.errors import UserError
+
+_WAITING_BYTES = 8 * 2**20
 
 
 class RandomAccess(Protocol):
@@ -37,7 +40,8 @@ class Loader:
         batches: `TrainBatches` or `EvalBatches`.
         num_workers: threads or processes that make batches; 0: everything happens in the reader's thread.
         place: what to do with a batch before it is handed out: put it on the device.
-        ahead: how many placed batches wait for the reader.
+        ahead: how many placed batches wait for the reader. None: two, or more small ones, up to 32 in 8 MiB: where the
+            workers share the processors with the steps, their turns are further apart than short steps.
         worker_type: `thread`, or `process`, which takes seconds to start (see `WorkerProcesses`).
     """
 
@@ -46,7 +50,7 @@ class Loader:
         batches: RandomAccess,
         num_workers: int,
         place: Callable[[Any], Any] | None = None,
-        ahead: int = 2,
+        ahead: int | None = None,
         worker_type: str = "thread",
     ) -> None:
         if num_workers < 0:
@@ -92,7 +96,7 @@ class Loader:
             yield from host if self.place is None else _placed(host, self.place, self.ahead)
 
     def _made(self, start: int, stop: int) -> Generator[Any, None, None]:
-        buffered = self.num_workers + self.ahead
+        buffered = self.num_workers + (self.ahead or 2)
         if self._processes is not None:
             return self._processes.iterate(start, stop, buffered)
         options = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=buffered)
@@ -126,19 +130,27 @@ def _raising(dataset: grain.IterDataset) -> Generator[Any, None, None]:
             yield item
 
 
-def _placed(host: Iterator[Any], place: Callable[[Any], Any], ahead: int) -> Generator[Any, None, None]:
-    """`place(batch)` of each batch, `ahead` of them in advance, in one thread."""
+def _placed(host: Iterator[Any], place: Callable[[Any], Any], ahead: int | None) -> Generator[Any, None, None]:
+    """`place(batch)` of each batch, `ahead` of them in advance, in one thread; None: as many as their size allows."""
 
     def fetch() -> Any:
         batch = next(host, None)
         return None if batch is None else place(batch)
 
     with ThreadPoolExecutor(1, thread_name_prefix="place") as thread:
-        pending = deque(thread.submit(fetch) for _ in range(ahead))
+        pending = deque([thread.submit(fetch)])
         try:
             while (batch := pending.popleft().result()) is not None:
-                pending.append(thread.submit(fetch))
+                ahead = ahead or _room(batch)
+                while len(pending) < ahead:
+                    pending.append(thread.submit(fetch))
                 yield batch
         finally:
             for future in pending:
                 future.cancel()
+
+
+def _room(batch: Any) -> int:
+    """How many batches like this one may wait."""
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
+    return min(max(_WAITING_BYTES // max(size, 1), 2), 32)

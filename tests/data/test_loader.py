@@ -138,6 +138,23 @@ def test_place_runs_ahead_in_one_thread():
         assert threading.current_thread() not in threads
 
 
+@pytest.mark.parametrize(("side", "count"), [(8, 32), (256, 7), (1024, 2)])
+def test_more_small_batches_wait(side, count):
+    class Blank(Ramps):
+        def __getitem__(self, index):
+            return {"image": np.zeros((side, side, 1), np.uint8), "label": 0}
+
+    placed = []
+    with Loader(TrainBatches(Dataset(Blank()), 16, seed=0), 1, lambda batch: placed.append(0) or batch) as loader:
+        iterator = loader.iterate()
+        next(iterator)
+        deadline = time.monotonic() + 10
+        while len(placed) <= count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        assert len(placed) == 1 + count  # the one handed out and those that wait
+
+
 def test_no_noise_at_exit(tmp_path):
     script = tmp_path / "abandon.py"
     script.write_text(
