@@ -17,6 +17,7 @@ from jaxcls.engine.parallel import Parallel
 from jaxcls.engine.precision import Precision
 from jaxcls.engine.train_step import make_train_step
 from jaxcls.models import backbones, build_classifier
+from tests.models.filled import filled
 
 _RESNET = {"depth": 18, "stem_channels": 8, "base_channels": 8, "num_stages": 1, "out_indices": (0,), "strides": (1,)}
 _RESNET |= {"dilations": (1,), "drop_path_rate": 0.2}
@@ -95,24 +96,10 @@ def batch(name):
     return {"image": images, "label": np.arange(EIGHT, dtype=np.int32) % 8}
 
 
-def variables_of(made, images):
-    """Values of a trained network's order for all parameters: no layer is zero, so that gradients reach each."""
-    shapes, rng = jax.eval_shape(made.init, jax.random.key(0), images), np.random.default_rng(1)
-
-    def value(path, leaf):
-        name = path[-1].key
-        noise = rng.standard_normal(leaf.shape).astype(np.float32)
-        if name in ("scale", "var"):
-            return 1.0 + 0.1 * np.abs(noise)
-        return noise / np.sqrt(np.prod(leaf.shape[:-1])) if name == "kernel" else 0.1 * noise
-
-    return jax.tree_util.tree_map_with_path(value, dict(shapes))
-
-
 @pytest.mark.parametrize("name", SMALL)
 def test_what_is_bfloat16_and_what_is_float32(name):
     made, data = classifier(name), batch(name)
-    variables = jax.eval_shape(Precision("bfloat16").cast, variables_of(made, data["image"]))
+    variables = jax.eval_shape(Precision("bfloat16").cast, filled(made, data["image"]))
     images = jax.ShapeDtypeStruct(data["image"].shape, jnp.bfloat16)
 
     def forward(variables, images):
@@ -140,7 +127,7 @@ def test_what_is_bfloat16_and_what_is_float32(name):
 def test_a_training_step(name, parallel, monkeypatch):
     monkeypatch.setattr(parallel_module, "_MIN_SHARDED_SIZE", 1)
     made, data, tx = classifier(name), batch(name), optax.sgd(0.1)
-    variables = variables_of(made, data["image"])
+    variables = filled(made, data["image"])
 
     def run(precision, parallel):
         """The loss, and how far each parameter moved."""

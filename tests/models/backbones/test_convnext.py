@@ -15,6 +15,7 @@ from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
 from jaxcls.models.backbones import ConvNeXt
 from jaxcls.models.backbones.convnext import ConvNeXtBlock
+from tests.models.filled import filled
 
 # (arch, last channels, parameters with a 1000-class fully connected layer): MMClassification's own counts
 COUNTS = [
@@ -32,13 +33,6 @@ def classifier(arch, in_channels, num_classes=1000, **backbone):
     head = {"type": "LinearClsHead", "num_classes": num_classes, "in_channels": in_channels}
     backbone = {"type": "ConvNeXt", "arch": arch, **backbone}
     return build_classifier({"type": "ImageClassifier", "backbone": backbone, "head": head})
-
-
-def variables_of(backbone):
-    """Initial variables of a backbone, its biases and factors made to matter."""
-    variables = jax.jit(backbone.init)(jax.random.key(0), X)
-    noise = jax.tree.map(lambda p: 0.3 * jax.random.normal(jax.random.key(p.size), p.shape), variables["params"])
-    return {**variables, "params": jax.tree.map(jnp.add, variables["params"], noise)}
 
 
 @pytest.mark.parametrize(("arch", "channels", "expected"), COUNTS)
@@ -113,10 +107,9 @@ def plain_block(params, x):
 def test_block_alone_both_directions(linear_pw_conv, layer_scale_init_value):
     block = ConvNeXtBlock(linear_pw_conv=linear_pw_conv, layer_scale_init_value=layer_scale_init_value)
     x = jax.random.normal(jax.random.key(0), (2, 9, 9, 8))
-    params = block.init(jax.random.key(1), x)["params"]
+    params = filled(block, x)["params"]
     assert params["pointwise_conv1"]["kernel"].shape == ((8, 32) if linear_pw_conv else (1, 1, 8, 32))
     assert ("gamma" in params) == (layer_scale_init_value > 0)
-    params = jax.tree.map(lambda p: p + 0.3 * jax.random.normal(jax.random.key(p.size), p.shape), params)
     ours, theirs = (
         jax.jit(jax.value_and_grad(lambda p, x, f=f: jnp.sum(jnp.sin(f(p, x))), argnums=(0, 1)))(params, x)
         for f in (lambda p, x: block.apply({"params": p}, x), plain_block)
@@ -128,7 +121,7 @@ def test_block_alone_both_directions(linear_pw_conv, layer_scale_init_value):
 def test_the_layers_between_blocks():
     """The stem and the layers before a stage, with their norms' different eps, and the last norm after averaging."""
     backbone = ConvNeXt(ARCH, stem_patch_size=2, out_indices=(0, 1))
-    params = variables_of(backbone)["params"]
+    params = filled(backbone, X)["params"]
     for layer, leaf in (("downsample_layers.0.1", "scale"), ("downsample_layers.0.1", "bias"), ("stages.0.0", "gamma")):
         params[layer][leaf] *= 1e-3  # small features, of which eps is a part that counts
 
@@ -191,7 +184,7 @@ def test_frozen_stages():
 
 def test_frozen_stages_drop_no_paths():
     backbone = ConvNeXt(ARCH, drop_path_rate=0.9, frozen_stages=2)
-    variables = variables_of(backbone)
+    variables = filled(backbone, X)
     train, evaluate = (jax.jit(lambda v, train=train: backbone.apply(v, X, train)[0]) for train in (True, False))
     np.testing.assert_allclose(train(variables), evaluate(variables), rtol=1e-6)  # and it needs no rngs
 
@@ -214,7 +207,7 @@ def test_drop_path_grows_from_none_and_drops_whole_branches():
             seen[context.module.name] = context.module.drop_path_rate
         return call(*args, **kwargs)
 
-    variables = variables_of(backbone)
+    variables = filled(backbone, X)
     with nn.intercept_methods(capture):
         (dropped,) = backbone.apply(variables, X, True, rngs={"dropout": jax.random.key(1)})
     assert seen == pytest.approx({"stages.0.0": 0.0, "stages.1.0": 0.4995, "stages.1.1": 0.999})
@@ -231,7 +224,7 @@ def test_activation_checkpointing_wraps_every_block_in_training(train):
 
 def test_activation_checkpointing_changes_nothing():
     plain, saving = (ConvNeXt({"depths": (1,), "channels": (8,)}, with_cp=with_cp) for with_cp in (False, True))
-    variables = variables_of(plain)
+    variables = filled(plain, X)
     gradients = (
         jax.jit(jax.grad(lambda v, b=b: jnp.sum(jnp.sin(b.apply(v, X, True)[0]))))(variables) for b in (plain, saving)
     )

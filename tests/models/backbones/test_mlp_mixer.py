@@ -13,6 +13,7 @@ from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
 from jaxcls.models.backbones import MlpMixer
 from jaxcls.models.backbones.mlp_mixer import MixerBlock
+from tests.models.filled import parameters
 
 TINY = {
     "arch": {"embed_dims": 16, "num_layers": 2, "tokens_mlp_dims": 6, "channels_mlp_dims": 24},
@@ -20,13 +21,6 @@ TINY = {
     "patch_size": 4,
 }
 X = np.random.default_rng(0).standard_normal((2, 8, 8, 3), np.float32)
-
-
-def parameters(module, x=X):
-    """Values for all parameters, without the compilation of their initialisers."""
-    shapes = jax.eval_shape(module.init, jax.random.key(0), x)["params"]
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32), shapes)
 
 
 def apply(backbone, params, train=False):
@@ -100,7 +94,7 @@ def test_block_both_directions():
 
 def test_whole_network_is_its_parts():
     backbone = MlpMixer(**TINY, out_indices=(0, 1))
-    params = parameters(backbone)
+    params = parameters(backbone, X)
     kernel, bias = params["patch_embed"]["projection"]["kernel"], params["patch_embed"]["projection"]["bias"]
     x = jnp.einsum("nhawbc,abco->nhwo", X.reshape(2, 2, 4, 2, 4, 3), kernel).reshape(2, 4, 16) + bias
     first = plain_block(params["layers.0"], x)
@@ -111,7 +105,7 @@ def test_whole_network_is_its_parts():
 
 def test_which_outputs():
     backbone = MlpMixer(**TINY)
-    params = parameters(backbone)
+    params = parameters(backbone, X)
     (last,) = apply(backbone, params)
     (same,) = apply(backbone.clone(out_indices=1), params)
     np.testing.assert_array_equal(last, same)
@@ -121,7 +115,7 @@ def test_which_outputs():
 
 def test_drop_path_is_the_same_in_all_layers():
     backbone = MlpMixer(**TINY, drop_path_rate=1.0 - 1e-7, out_indices=(0,))
-    params = parameters(backbone)
+    params = parameters(backbone, X)
     (dropped,) = apply(backbone, params, train=True)
     kernel, bias = params["patch_embed"]["projection"]["kernel"], params["patch_embed"]["projection"]["bias"]
     patches = jnp.einsum("nhawbc,abco->nhwo", X.reshape(2, 2, 4, 2, 4, 3), kernel).reshape(2, 4, 16) + bias
@@ -131,7 +125,7 @@ def test_drop_path_is_the_same_in_all_layers():
 def test_layers_of_their_own():
     layers = ({"tokens_mlp_dims": 3}, {"num_fcs": 3, "norm_cfg": {"type": "LN", "eps": 1e-6}})
     patches = {"bias": False, "in_channels": 3}
-    params = parameters(MlpMixer(**TINY, layer_cfgs=layers, patch_cfg=patches))
+    params = parameters(MlpMixer(**TINY, layer_cfgs=layers, patch_cfg=patches), X)
     assert params["layers.0"]["token_mix"]["layers.0.0"]["kernel"].shape == (4, 3)
     assert params["layers.1"]["token_mix"]["layers.1.0"]["kernel"].shape == (6, 6)
     assert "bias" not in params["patch_embed"]["projection"]
@@ -155,11 +149,11 @@ def test_initial_values():
         (lambda: MlpMixer({"embed_dims": 8}), "a dict needs embed_dims, num_layers, tokens_mlp_dims"),
         (lambda: MlpMixer(**TINY, out_indices=2), "out_indices=2; allowed: -2 to 1"),
         (
-            lambda: parameters(MlpMixer(**TINY | {"img_size": 16})),
+            lambda: parameters(MlpMixer(**TINY | {"img_size": 16}), X),
             r"images of \(8, 8\) pixels; expected img_size=\(16, 16\)",
         ),
-        (lambda: parameters(MlpMixer(**TINY, layer_cfgs=({},))), "layer_cfgs: 1 configs for 2"),
-        (lambda: parameters(MlpMixer(**TINY, patch_cfg={"pad": 1})), "PatchEmbed has no argument 'pad'"),
+        (lambda: parameters(MlpMixer(**TINY, layer_cfgs=({},)), X), "layer_cfgs: 1 configs for 2"),
+        (lambda: parameters(MlpMixer(**TINY, patch_cfg={"pad": 1}), X), "PatchEmbed has no argument 'pad'"),
     ],
 )
 def test_messages(make, message):

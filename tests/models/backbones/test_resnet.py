@@ -13,6 +13,7 @@ from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
 from jaxcls.models.backbones import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
 from jaxcls.models.backbones.resnet import BasicBlock, Bottleneck
+from tests.models.filled import filled
 
 # (class, arguments, parameters with a 1000-class fully connected layer): MMClassification's own counts
 COUNTS = [
@@ -95,8 +96,8 @@ def plain_block(params, stats, x, stride, bottleneck, caffe):
 def test_blocks_alone_both_directions(kind, expansion, stride, features, style):
     block = kind(features, expansion, stride, style=style, downsample=stride != 1, zero_init_residual=False)
     x = jax.random.normal(jax.random.key(0), (2, 8, 8, 16))
-    variables = block.init(jax.random.key(1), x)
-    stats = jax.tree.map(lambda s: 0.5 + jax.random.uniform(jax.random.key(2), s.shape), variables["batch_stats"])
+    variables = filled(block, x)
+    stats = variables["batch_stats"]
 
     def ours(params, x):
         return jnp.sum(jnp.sin(block.apply({"params": params, "batch_stats": stats}, x)))
@@ -104,13 +105,13 @@ def test_blocks_alone_both_directions(kind, expansion, stride, features, style):
     def theirs(params, x):
         return jnp.sum(jnp.sin(plain_block(params, stats, x, stride, kind is Bottleneck, style == "caffe")))
 
-    ours, theirs = (jax.value_and_grad(f, argnums=(0, 1))(variables["params"], x) for f in (ours, theirs))
+    ours, theirs = (jax.jit(jax.value_and_grad(f, argnums=(0, 1)))(variables["params"], x) for f in (ours, theirs))
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         assert np.abs(a - b).max() <= 1e-5 * max(np.abs(b).max(), 1.0)
 
 
-def train(backbone, x, key=0, **rngs):
-    variables = backbone.init(jax.random.key(key), x)
+def train(backbone, x):
+    variables = filled(backbone, x)
 
     def loss(params):
         outputs, updated = backbone.apply(
@@ -122,14 +123,20 @@ def train(backbone, x, key=0, **rngs):
     return variables, value, stats, grads
 
 
+def statistics(backbone):
+    """Before and after a batch."""
+    variables = filled(backbone, X)
+    forward = jax.jit(lambda v: backbone.apply(v, X, True, mutable=["batch_stats"])[1].get("batch_stats", {}))
+    return variables["batch_stats"], forward(variables)
+
+
 X = np.random.default_rng(0).standard_normal((4, 16, 16, 3)).astype(np.float32)
 SMALL = {"depth": 18, "stem_channels": 8, "base_channels": 8, "num_stages": 2, "out_indices": (1,)}
 
 
 def test_frozen_stages_keep_their_statistics():
     backbone = ResNet_CIFAR(**SMALL, frozen_stages=1)
-    variables, _, stats, _ = train(backbone, X)
-    before = variables["batch_stats"]
+    before, stats = statistics(backbone)
     for name in before:
         same = jax.tree.all(jax.tree.map(jnp.array_equal, before[name], stats[name]))
         assert same == (name == "bn1" or name.startswith("layer1."))
@@ -139,8 +146,8 @@ def test_frozen_stages_keep_their_statistics():
 
 
 def test_norm_eval_uses_no_batch_statistics():
-    variables, _, stats, _ = train(ResNet_CIFAR(**SMALL, norm_eval=True), X)
-    assert all(map(jnp.array_equal, jax.tree.leaves(stats), jax.tree.leaves(variables["batch_stats"])))
+    before, after = statistics(ResNet_CIFAR(**SMALL, norm_eval=True))
+    assert all(map(jnp.array_equal, jax.tree.leaves(after), jax.tree.leaves(before)))
 
 
 def test_norms_without_requires_grad_are_frozen():

@@ -14,6 +14,7 @@ from jaxcls.models import build_classifier
 from jaxcls.models.backbones import SwinTransformer
 from jaxcls.models.backbones.swin_transformer import SwinBlock
 from jaxcls.models.layers import ShiftWindowMSA, resize_pos_embed
+from tests.models.filled import parameters
 
 LARGE_WINDOWS = {"block_cfgs": {"window_size": 12}}
 # (arch, image, stage_cfgs, channels, classes, parameters): MMClassification's own counts
@@ -35,13 +36,6 @@ TINY = {
 }
 SHALLOW = TINY | {"arch": {"embed_dims": 8, "depths": (1, 1), "num_heads": (2, 4)}}
 X = np.random.default_rng(0).standard_normal((2, 16, 16, 3), np.float32)
-
-
-def parameters(module, x):
-    """Values for all parameters, without the compilation of their initialisers."""
-    shapes = jax.eval_shape(module.init, jax.random.key(0), x)["params"]
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32), shapes)
 
 
 def apply(backbone, params, x=X, train=False, key=1):

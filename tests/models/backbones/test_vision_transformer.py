@@ -14,6 +14,7 @@ from jaxcls.models import build_classifier
 from jaxcls.models.backbones import VisionTransformer
 from jaxcls.models.backbones.vision_transformer import TransformerEncoderLayer
 from jaxcls.models.layers import resize_pos_embed
+from tests.models.filled import parameters
 
 # (arch, image, patch, the head's hidden_dim, parameters with 1000 classes): MMClassification's own counts
 COUNTS = [
@@ -37,13 +38,6 @@ TINY = {
     "patch_size": 4,
 }
 X = np.random.default_rng(0).standard_normal((2, 8, 8, 3), np.float32)
-
-
-def parameters(module, x):
-    """Values for all parameters, without the compilation of their initialisers."""
-    shapes = jax.eval_shape(module.init, jax.random.key(0), x)["params"]
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32), shapes)
 
 
 def apply(backbone, params, x=X, train=False, key=1):
