@@ -3,7 +3,7 @@
     python train.py --config=configs/convnext.py                 # a small one, on the embedded digits
     python train.py --config=configs/convnext.py:tiny            # on ImageNet; also small, base, large, xlarge
 
-The first gives 99.2 % top-1 (seed 0, the last epoch) in two and a half minutes on two shared CPU cores.
+The first gives 99.17, 98.33 and 98.61 % top-1 (seeds 0, 1, 2, the last epoch) in 41 s on two CPU cores.
 
 The variants are MMClassification's recipes convnext-tiny_32xb128_in1k and so on. It published weights of the paper's
 authors, not trained by these recipes: top-1 82.05, 83.13, 83.85 and 84.30 % for tiny to large, trained on ImageNet-1k

@@ -3,7 +3,7 @@
     python train.py --config=configs/mlp_mixer.py                # a small one, on the embedded digits
     python train.py --config=configs/mlp_mixer.py:base           # on ImageNet, 16 x 16 patches; also large
 
-The first gives 97.78, 98.89 and 98.33 % top-1 (seeds 0, 1, 2, the last epoch) in 77 s on two shared CPU cores.
+The first gives 97.78, 98.89 and 98.33 % top-1 (seeds 0, 1, 2, the last epoch) in 81 s on two CPU cores.
 
 The others are MMClassification's recipes mlp-mixer-base-p16_64xb64_in1k and mlp-mixer-large-p16_64xb64_in1k. It
 published weights of the paper's authors, not trained by these recipes: top-1 76.68 and 72.34 % (not measured here).
