@@ -179,8 +179,13 @@ def test_a_work_directory_with_another_run_is_refused(trained):
         (["train.py", "--config=configs/resnet.py:cifar11"], "allowed are digits, cifar10"),
         (["train.py", "--config=configs/nothing.py"], "No such file or directory: 'configs/nothing.py'"),
         (
-            ["train.py", "--config=configs/lenet5.py", "--config.data.train.data_prefix=/nowhere"],
-            "data_prefix='/nowhere'",
+            [
+                "train.py",
+                "--config=configs/lenet5.py",
+                "--config.data.train.type=CustomDataset",
+                "--config.data.train.data_prefix=/nowhere",
+            ],
+            "data_prefix='/nowhere': no such folder",
         ),
         (["evaluate.py", "--ckpt=/nowhere"], "/nowhere does not exist; expected a work directory or a checkpoint"),
     ],
