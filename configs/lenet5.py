@@ -7,7 +7,7 @@ MMClassification's recipe lenet5_mnist, its normalisation included. The IDX file
 `data_prefix` (`--config.data.train.data_prefix=DIR`, the same for val and test), and fetched where they are missing;
 Debian's package `dataset-fashion-mnist` puts those of Fashion-MNIST where the recipe expects them.
 
-Measured on Fashion-MNIST: top-1 86.21, 86.01 and 86.54 (seeds 0, 1, 2), 38 s each on two CPU cores; MMClassification
+Measured on Fashion-MNIST: top-1 86.21, 86.01 and 86.54 (seeds 0, 1, 2), 27 s each on two CPU cores; MMClassification
 itself gave 86.58 in 79 s.
 """
 
