@@ -57,8 +57,11 @@ def finish(workdir):
 
 
 def log_lines(workdir):
-    """The JSON log without times and without what describes a start."""
-    (path,) = workdir.glob("*.log.json")
+    """The JSON log without times and without what describes a start.
+
+    A start that saved nothing leaves a log of its own, older than that of the run that began anew.
+    """
+    path = max(workdir.glob("*.log.json"))
     lines = map(json.loads, path.read_text().splitlines())
     return [{key: value for key, value in line.items() if key not in TIMES} for line in lines if "mode" in line]
 
