@@ -26,7 +26,7 @@ _REDUCED = {  # which of the flags says nothing about the colour
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
 JPEG, SCAN, END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"  # a JPEG's first bytes, the start of a scan, the last bytes
-# Of libjpeg's messages those after which the pixels may be whole all the same.
+# Those of libjpeg's messages after which the pixels may be whole all the same.
 BLEMISH = re.compile(
     "extraneous bytes|JFIF revision|Adobe color transform|ICC marker|SOS parameters|progression sequence|end of JPEG"
 )
@@ -142,4 +142,5 @@ def _decode_with_pillow(data: bytes, name: str, color_type: str) -> np.ndarray:
 
 
 def _damaged(data: bytes, name: str, reason: object) -> DamagedImageError:
+    """The error for the image `data` that is called `name`."""
     return DamagedImageError(f"{name}: not a readable image, or a damaged one ({len(data)} bytes): {reason}")

@@ -16,7 +16,7 @@ import jax
 from jaxcls.data.worker_processes import WorkerProcesses
 from jaxcls.errors import UserError
 
-_WAITING_BYTES = 8 * 2**20
+_WAITING_BYTES, _MOST_WAITING = 8 * 2**20, 32  # placed batches that wait for the reader
 
 
 class RandomAccess(Protocol):
@@ -40,8 +40,8 @@ class Loader:
         batches: `TrainBatches` or `EvalBatches`.
         num_workers: threads or processes that make batches; 0: everything happens in the reader's thread.
         place: what to do with a batch before it is handed out: put it on the device.
-        ahead: how many placed batches wait for the reader. None: two, or more small ones, up to 32 in 8 MiB: where the
-            workers share the processors with the steps, their turns are further apart than short steps.
+        ahead: how many placed batches wait for the reader. None: 8 MiB of them, at least two and at most 32,
+            since workers that share the processors with short steps get their turns further apart than these.
         worker_type: `thread`, or `process`, which takes seconds to start (see `WorkerProcesses`).
     """
 
@@ -151,6 +151,6 @@ def _placed(host: Iterator[Any], place: Callable[[Any], Any], ahead: int | None)
 
 
 def _room(batch: Any) -> int:
-    """How many batches like this one may wait."""
+    """How many batches like this one, a tree of arrays, wait where the user does not say."""
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
-    return min(max(_WAITING_BYTES // max(size, 1), 2), 32)
+    return min(max(_WAITING_BYTES // max(size, 1), 2), _MOST_WAITING)

@@ -59,10 +59,10 @@ def _archive_folder(builder: Any) -> Path:
     """Where the archives are, or have to go to."""
     manual = Path(builder.data_dir).parents[1] / "downloads" / "manual"
     own = manual / builder.name
-    # The files of MNIST and its like have the same names, so that only their own folder tells which they are.
-    elsewhere = (manual, manual.parent) if builder.name.startswith("cifar") else ()
+    if not builder.name.startswith("cifar"):
+        return own  # the files of MNIST and its like have the same names: only their own folder tells which they are
     archives = f"{builder.name.replace('cifar', 'cifar-')}-*.tar.gz"
-    return next((place for place in (own, *elsewhere) if any(place.glob(archives))), own)
+    return next((place for place in (own, manual, manual.parent) if any(place.glob(archives))), own)
 
 
 def _examples(source: Source, prefix: str, features: Any) -> Iterator[tuple[int, dict[str, Any]]]:

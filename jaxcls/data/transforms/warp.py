@@ -47,11 +47,11 @@ class Warp(SignedOperation):
         if self.backend == "cv2":
             flags = CV2_INTERPOLATIONS[self.interpolation]
             return keep_channels(cv2.warpAffine(image, matrix, size, flags=flags, borderValue=color))
-        sources = tuple(cv2.invertAffineTransform(matrix).ravel().tolist())
-        filter_ = PILLOW_INTERPOLATIONS[self.interpolation]
+        inverse = tuple(cv2.invertAffineTransform(matrix).ravel().tolist())
+        resampling = PILLOW_INTERPOLATIONS[self.interpolation]
         fill = tuple(map(round, color)) if channels > 1 else round(color[0])
         return with_pillow(
-            image, lambda pixels: pixels.transform(size, Image.Transform.AFFINE, sources, filter_, fillcolor=fill)
+            image, lambda pixels: pixels.transform(size, Image.Transform.AFFINE, inverse, resampling, fillcolor=fill)
         )
 
 
