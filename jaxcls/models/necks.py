@@ -40,6 +40,9 @@ class GeneralizedMeanPooling(nn.Module):
         eps: what lies below counts as this.
         clamp: whether it does.
         p_trainable: whether p is a parameter.
+
+    Raises:
+        UserError: features of another number of axes.
     """
 
     p: float = 3.0

@@ -97,7 +97,7 @@ def _find(root: Path, editions: Sequence[Edition], check_md5: bool, download: bo
         fetch(HOME + editions[0].archive, archive, editions[0].md5)
     except UserError as error:
         raise UserError(f"{root}: expected {expected} in this folder; {error}") from error
-    return editions[0], _unpack(archive, editions[0], check_md5)
+    return editions[0], _unpack(archive, editions[0], check_md5=False)  # `fetch` has done so
 
 
 def _unpack(path: Path, edition: Edition, check_md5: bool) -> Read:
