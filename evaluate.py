@@ -19,7 +19,7 @@ from ml_collections import config_flags
 import jaxcls
 from jaxcls import command, results
 from jaxcls import config as config_module
-from jaxcls.engine.checkpoint import locate
+from jaxcls.engine.checkpoints.storage import locate
 from jaxcls.errors import UserError
 
 _CKPT = flags.DEFINE_string("ckpt", None, "A work directory (its best checkpoint, else its newest) or one checkpoint.")

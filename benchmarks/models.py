@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import jaxcls
 from configs import convnext, lenet5, mobilenet_v2, resnet
-from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel
 from jaxcls.models.layers import conv
 from jaxcls.models.layers.conv2d import Window, dense
 

@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from configs import resnet
 from jaxcls.config import complete
 from jaxcls.engine import assembly
-from jaxcls.engine.checkpoint import Checkpoints
+from jaxcls.engine.checkpoints.storage import Checkpoints
 from jaxcls.engine.log import open_log
-from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel
 
 
 class OneBatch:

@@ -23,7 +23,7 @@ from jaxcls.config import complete
 from jaxcls.data.sources.base import Source
 from jaxcls.engine import assembly
 from jaxcls.engine.hooks import Hook
-from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel
 
 
 class RandomImages(Source):

@@ -1,13 +1,23 @@
-"""MMClassification's training and testing system on JAX and Flax."""
+"""MMClassification's training and testing system on JAX and Flax.
 
-from jaxcls import metrics
-from jaxcls.api import evaluate_model, train_model
-from jaxcls.data.pipeline import build_transform
-from jaxcls.engine.optim import build_optimizer
-from jaxcls.engine.schedules import build_lr_schedule
-from jaxcls.engine.train_state import TrainState, create_train_state
-from jaxcls.engine.train_step import make_eval_step, make_train_step
-from jaxcls.models import build_classifier, build_loss
+Names are imported when they are first used, so that `from jaxcls.models.backbones import ResNet` loads no more than
+that needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxcls import metrics
+    from jaxcls.api import evaluate_model, train_model
+    from jaxcls.data.pipeline import build_transform
+    from jaxcls.engine.optim import build_optimizer
+    from jaxcls.engine.optim.schedules import build_lr_schedule
+    from jaxcls.engine.step.train_state import TrainState, create_train_state
+    from jaxcls.engine.step.train_step import make_eval_step, make_train_step
+    from jaxcls.models import build_classifier, build_loss
 
 __version__ = "0.1.0"
 __all__ = [
@@ -24,3 +34,28 @@ __all__ = [
     "metrics",
     "train_model",
 ]
+_MODULES = {
+    "TrainState": "engine.step.train_state",
+    "build_classifier": "models",
+    "build_loss": "models",
+    "build_lr_schedule": "engine.optim.schedules",
+    "build_optimizer": "engine.optim",
+    "build_transform": "data.pipeline",
+    "create_train_state": "engine.step.train_state",
+    "evaluate_model": "api",
+    "make_eval_step": "engine.step.train_step",
+    "make_train_step": "engine.step.train_step",
+    "train_model": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

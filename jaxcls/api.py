@@ -15,13 +15,13 @@ from jaxcls.config import complete, save_config
 from jaxcls.data.pipeline import Loader, TrainBatches, build_dataset
 from jaxcls.data.report import class_report
 from jaxcls.engine import assembly, processes
-from jaxcls.engine.checkpoint import Checkpoints, locate
-from jaxcls.engine.continuation import continue_run, load_from
+from jaxcls.engine.checkpoints.continuation import continue_run, load_from
+from jaxcls.engine.checkpoints.storage import Checkpoints, locate
+from jaxcls.engine.checkpoints.weights import load_variables
 from jaxcls.engine.evaluation import Predictions
 from jaxcls.engine.log import last_timestamp, open_log
-from jaxcls.engine.parallel import Parallel
 from jaxcls.engine.runner import Runner
-from jaxcls.engine.weights import load_variables
+from jaxcls.engine.step.parallel import Parallel
 from jaxcls.errors import UserError
 
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 import jax
 from absl import app, flags, logging
 
-from jaxcls.engine.interruption import Interrupted
+from jaxcls.engine.runner.interruption import Interrupted
 from jaxcls.errors import UserError
 
 # the status of a run that a signal stopped and that can be continued: EX_TEMPFAIL of sysexits.h

@@ -20,7 +20,7 @@ import pytest
 from flax import traverse_util
 
 from jaxcls.command import INTERRUPTED
-from jaxcls.engine.checkpoint import numbered, restore_checkpoint
+from jaxcls.engine.checkpoints.storage import numbered, restore_checkpoint
 from tests.recipe import get_config as small_config
 
 pytestmark = pytest.mark.slow

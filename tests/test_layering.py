@@ -19,7 +19,7 @@ FORBIDDEN = {
     "convert": ("jaxcls.data", "jaxcls.engine", "jaxcls.api"),
     "engine": ("jaxcls.api",),
     "builder.py": ("jaxcls.models", "jaxcls.data", "jaxcls.engine", "jaxcls.metrics"),
-    "engine/train_step.py": ("jaxcls.engine.hooks", "jaxcls.engine.runner"),
+    "engine/step": ("jaxcls.engine.hooks", "jaxcls.engine.runner"),
     "models/layers": ("jaxcls.models.backbones", "jaxcls.models.heads", "jaxcls.models.necks"),
 }
 

@@ -17,7 +17,7 @@ import pytest
 
 import jaxcls
 from jaxcls.config import load_config
-from jaxcls.engine.checkpoint import restore_checkpoint
+from jaxcls.engine.checkpoints.storage import restore_checkpoint
 from jaxcls.errors import UserError
 from tests import recipe
 

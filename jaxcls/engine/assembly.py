@@ -16,17 +16,17 @@ from jaxcls.data import order
 from jaxcls.data.batch_augment import build_batch_augments
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches, build_dataset
 from jaxcls.engine import hooks, runner
-from jaxcls.engine.ema import Ema
+from jaxcls.engine.checkpoints.weights import load_pretrained
 from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.log import env_info
-from jaxcls.engine.optimisation import Optimisation
-from jaxcls.engine.parallel import Parallel
-from jaxcls.engine.precision import build_precision
+from jaxcls.engine.optim.optimisation import Optimisation
 from jaxcls.engine.processes import first_process_first
 from jaxcls.engine.runner import Runner
-from jaxcls.engine.train_state import create_train_state
-from jaxcls.engine.train_step import make_eval_step, make_train_step, to_float
-from jaxcls.engine.weights import load_pretrained
+from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.precision import build_precision
+from jaxcls.engine.step.train_state import create_train_state
+from jaxcls.engine.step.train_step import make_eval_step, make_train_step, to_float
 from jaxcls.errors import UserError, close_names
 from jaxcls.models import build_classifier
 

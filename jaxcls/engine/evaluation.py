@@ -14,7 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from jaxcls.data.loader import Loader
-from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel
 from jaxcls.metrics import build_metrics
 
 # steps under way on the device while the host counts an earlier one

@@ -12,10 +12,10 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import jaxcls
-from jaxcls.engine import parallel as parallel_module
-from jaxcls.engine.parallel import Parallel
-from jaxcls.engine.precision import Precision
-from jaxcls.engine.train_step import make_train_step
+from jaxcls.engine.step import parallel as parallel_module
+from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.precision import Precision
+from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.models import backbones, build_classifier
 from tests.models.filled import filled
 

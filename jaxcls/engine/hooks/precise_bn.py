@@ -18,7 +18,7 @@ from jax import Array
 
 from jaxcls import collectives
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
-from jaxcls.engine.train_step import prepared
+from jaxcls.engine.step.train_step import prepared
 from jaxcls.errors import UserError
 from jaxcls.models.layers.norm import BatchNorm
 

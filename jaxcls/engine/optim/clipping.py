@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxcls.builder import plain
-from jaxcls.engine.ranges import POSITIVE, require
+from jaxcls.engine.optim.ranges import POSITIVE, require
 from jaxcls.errors import UserError, close_names
 
 PyTree = Any

@@ -14,6 +14,7 @@ import jax
 import optax
 
 from jaxcls.engine.optim.paramwise import is_depthwise
+from jaxcls.engine.optim.ranges import BELOW_ONE, require
 from jaxcls.engine.optim.transforms import (
     Scalar,
     dampen,
@@ -22,7 +23,6 @@ from jaxcls.engine.optim.transforms import (
     scale_by_clipped_trust_ratio,
     scale_by_uncorrected_adam,
 )
-from jaxcls.engine.ranges import BELOW_ONE, require
 from jaxcls.errors import UserError
 
 PyTree = Any

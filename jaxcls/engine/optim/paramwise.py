@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxcls.engine.optim.layer_depth import layer_depths
-from jaxcls.engine.ranges import NON_NEGATIVE, POSITIVE, require
+from jaxcls.engine.optim.ranges import NON_NEGATIVE, POSITIVE, require
 from jaxcls.errors import UserError, close_names
 
 PyTree = Any

@@ -13,7 +13,7 @@ from jaxcls.engine.optim import optimizers
 from jaxcls.engine.optim.optax_names import UNFIT, optax_optimizers
 from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
 from jaxcls.engine.optim.paramwise import WHERE, decay_rules, multipliers
-from jaxcls.engine.ranges import BELOW_ONE, NON_NEGATIVE, POSITIVE, Range, require
+from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, POSITIVE, Range, require
 from jaxcls.errors import UserError, close_names
 
 MOMENTA = ("momentum", "betas", "b1", "beta")  # what the momentum is called, the first that an optimiser has

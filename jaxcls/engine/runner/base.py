@@ -14,11 +14,11 @@ import jax
 
 from jaxcls.builder import build
 from jaxcls.engine import hooks as hook_package
-from jaxcls.engine.checkpoint import Checkpoints
+from jaxcls.engine.checkpoints.storage import Checkpoints
 from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
-from jaxcls.engine.interruption import Interrupted, Interruption
 from jaxcls.engine.log import get_logger, user_and_host
-from jaxcls.engine.log_buffer import LogBuffer
+from jaxcls.engine.runner.interruption import Interrupted, Interruption
+from jaxcls.engine.runner.log_buffer import LogBuffer
 from jaxcls.errors import UserError
 
 Step = Callable[..., tuple[Any, dict[str, Any]]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxcls.engine.hooks import SyncBuffersHook
-from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel
 from tests.engine.tiny import train
 
 

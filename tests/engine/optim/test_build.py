@@ -10,12 +10,12 @@ import numpy as np
 import optax
 import pytest
 
-from jaxcls.engine.checkpoint import Checkpoints, fit, restore_checkpoint
+from jaxcls.engine.checkpoints.storage import Checkpoints, fit, restore_checkpoint
 from jaxcls.engine.optim import build_optimizer
 from jaxcls.engine.optim.optax_names import optax_optimizers
 from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
 from jaxcls.engine.optim.parse import DECAYS, MOMENTA
-from jaxcls.engine.train_state import create_train_state
+from jaxcls.engine.step.train_state import create_train_state
 from jaxcls.errors import UserError
 
 RNG = np.random.default_rng(0)

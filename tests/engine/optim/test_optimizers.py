@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from jaxcls.engine.optim import build_optimizer
-from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel
 
 RNG = np.random.default_rng(0)
 STEPS = 6

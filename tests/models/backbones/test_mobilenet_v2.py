@@ -10,7 +10,7 @@ from flax import linen as nn
 
 import jaxcls
 from jaxcls.convert import convert_state_dict, export_state_dict
-from jaxcls.engine.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel
 from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
 from jaxcls.models.backbones import MobileNetV2

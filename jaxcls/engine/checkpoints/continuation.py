@@ -1,0 +1,69 @@
+"""How a run begins that is not the first: from a run's checkpoint, or with its weights only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxcls.engine.checkpoints.storage import Checkpoints, fit, numbered, restore_checkpoint
+from jaxcls.engine.checkpoints.weights import load_for_tuning
+from jaxcls.engine.runner import Runner
+from jaxcls.errors import UserError
+
+
+def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
+    """Takes up where a run was when its checkpoint was saved.
+
+    Args:
+        runner: of the same config; its `checkpoints` are those of its work directory.
+        resume: whether to look in the runner's work directory.
+        resume_from: a checkpoint, or a work directory whose newest is meant; comes second.
+
+    Returns:
+        whether there was something to take up.
+
+    Raises:
+        UserError: there is no `resume_from`, or a checkpoint is of a run that cannot go on like this.
+    """
+    assert runner.checkpoints is not None
+    found = runner.checkpoints.restore_newest() if resume else None
+    if found is None and resume_from:
+        found = _restore_from(Path(resume_from).absolute(), runner.checkpoints)
+    if found is None:
+        return False
+    arrays, meta = found
+    what = f"checkpoint {meta['number']}"
+    runner.restore(runner.network.parallel.place_state(fit(runner.state, arrays, what)), meta)
+    runner.logger.info("resumed epoch %d, iter %d, from %s", runner.epoch, runner.iter, what)
+    return True
+
+
+def _restore_from(path: Path, own: Checkpoints) -> tuple[dict, dict]:
+    if not path.name.isdigit():
+        source = own if path == own.workdir else Checkpoints(path)
+        found = source.restore_newest()
+        if found is None:
+            raise UserError(f"resume_from: {path} holds no checkpoint")
+        return found
+    newer = [folder.name for folder in numbered(own.directory) if int(folder.name) > int(path.name)]
+    if path.parent == own.directory and newer:
+        raise UserError(
+            f"resume_from: {path} is followed by {', '.join(newer)}, which would be overwritten; "
+            "move these away, or give another --workdir"
+        )
+    return restore_checkpoint(path)
+
+
+def load_from(runner: Runner, path: str) -> None:
+    """The runner's state with the weights of a checkpoint or work directory, in its averages too.
+
+    Raises:
+        UserError: parameters other than the head's do not fit.
+    """
+    state = runner.state
+    loaded = load_for_tuning(runner.network.classifier, state.raw_variables, path)
+    state = state.replace(**loaded)
+    if state.ema_params is not None:
+        state = state.replace(ema_params=loaded["params"])
+    if state.ema_batch_stats is not None:
+        state = state.replace(ema_batch_stats=loaded["batch_stats"])
+    runner.state = runner.network.parallel.place_state(state)

@@ -1,0 +1,92 @@
+"""Config -> all that decides how parameters move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import optax
+
+from jaxcls.builder import argument_names
+from jaxcls.engine.optim import base_momentum, build_grad_clip, build_optimizer, has_momentum
+from jaxcls.engine.optim.schedules import build_lr_schedule, build_momentum_schedule
+from jaxcls.engine.runner import Runner
+from jaxcls.engine.step.accumulation import Accumulation
+from jaxcls.engine.step.ema import Ema
+from jaxcls.errors import UserError, close_names
+
+Config = Mapping[str, Any]
+# MMCV's names for what the keys beside `type` say already
+_HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook")
+
+
+class Optimisation:
+    """What `optimizer`, `optimizer_config`, `lr_config`, `momentum_config` and `ema` ask for.
+
+    Attributes:
+        schedule: step -> learning rate.
+        momentum_schedule: step -> momentum (of Adam and its kin: the first beta); None where there is none.
+        clip: gradients -> clipped ones and their norm; None: they stay.
+        accumulation: iterations an update.
+        ema: averages to keep, or None.
+
+    Args:
+        config: the whole config.
+        kind: what counts the training.
+        length: of the training, in what that counts.
+        iters_per_epoch: training iterations in a pass over the data.
+
+    Raises:
+        UserError: whatever cannot be.
+    """
+
+    def __init__(self, config: Config, kind: type[Runner], length: int, iters_per_epoch: int) -> None:
+        self._optimizer = config["optimizer"]
+        if "lr" not in self._optimizer:
+            raise UserError(f"optimizer: needs 'lr', the learning rate; it has {', '.join(self._optimizer)}")
+        max_iters = length * iters_per_epoch if kind.by_epoch else length
+        span = (length, iters_per_epoch) if kind.by_epoch else (None, iters_per_epoch, length)
+        self.schedule: optax.Schedule = build_lr_schedule(config["lr_config"], self._optimizer["lr"], *span)
+        self._momentum_config = config["momentum_config"]
+        self.momentum_schedule: optax.Schedule | None = None
+        if self._momentum_config:
+            momentum = base_momentum(self._optimizer)
+            self.momentum_schedule = build_momentum_schedule(self._momentum_config, momentum, *span)
+        elif has_momentum(self._optimizer):
+            self.momentum_schedule = optax.constant_schedule(base_momentum(self._optimizer))
+        self.ema = _build_ema(config["ema"])
+        self.clip, self.accumulation = _optimizer_config(config["optimizer_config"], max_iters)
+
+    def build_tx(self, params: Any) -> optax.GradientTransformation:
+        """The optimiser for these parameters."""
+        momentum = self.momentum_schedule if self._momentum_config else None
+        return build_optimizer(self._optimizer, params, self.schedule, momentum)
+
+
+def _build_ema(config: Config | None) -> Ema | None:
+    if not config:
+        return None
+    allowed = argument_names(Ema) or set()
+    for key in config:
+        if key not in allowed:
+            raise UserError(f"ema: no argument {key!r}; {close_names(key, allowed)}")
+    try:
+        return Ema(**config)
+    except UserError as error:
+        raise UserError(f"ema: {error}") from error
+
+
+def _optimizer_config(config: Config, max_iters: int) -> tuple[Any, Accumulation]:
+    allowed = ("type", "grad_clip", "cumulative_iters")
+    for key in config:
+        if key not in allowed:
+            raise UserError(f"optimizer_config: no argument {key!r}; {close_names(key, allowed)}")
+    if (name := config.get("type", _HOOKS[0])) not in _HOOKS:
+        hint = "; set config.precision" if "Fp16" in str(name) else ""
+        raise UserError(f"optimizer_config.type: {name!r}; {close_names(str(name), _HOOKS)}{hint}")
+    grad_clip = config.get("grad_clip")
+    try:
+        accumulation = Accumulation(config.get("cumulative_iters", 1), max_iters)
+    except UserError as error:
+        raise UserError(f"optimizer_config.{error}") from error
+    return (build_grad_clip(grad_clip) if grad_clip else None), accumulation

@@ -1,0 +1,1 @@
+"""The training step: what changes the mathematics."""

@@ -1,0 +1,74 @@
+"""One update from the gradients of several iterations.
+
+As mmcv/runner/hooks/optimizer.py: GradientCumulativeOptimizerHook. BatchNorm's statistics remain those of each
+iteration's own batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxcls.engine.step.train_state import Accumulated, TrainState
+from jaxcls.errors import UserError
+
+Update = Callable[[TrainState, Any], tuple[TrainState, Array]]
+
+
+@dataclass(frozen=True)
+class Accumulation:
+    """When to update, and what one iteration's gradient weighs in it.
+
+    Attributes:
+        iters: iterations an update; 1: each is one.
+        max_iters: the training's length: the iterations that are left after the last whole update make one of their
+            own. None: they make none.
+    """
+
+    iters: int = 1
+    max_iters: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.iters, int) or self.iters < 1:
+            raise UserError(f"cumulative_iters: {self.iters!r}; expected a whole number from 1")
+
+    def run(self, update: Update, state: TrainState, grads: Any, finite: Array) -> tuple[TrainState, Array]:
+        """The state after one iteration, and the norm of the latest update's gradient.
+
+        Args:
+            update: (state, gradients) -> state, norm.
+            state: before.
+            grads: the iteration's gradients.
+            finite: whether they are; if not they count as nothing.
+        """
+        if self.iters == 1:
+            new, norm = update(state, grads)
+            return jax.tree.map(partial(jnp.where, finite), new, state), norm
+        assert state.accumulated is not None
+        share = jnp.where(finite, 1.0 / self._divisor(state.step), 0.0)
+        total = jax.tree.map(
+            lambda sum_, grad: sum_ + jnp.where(finite, grad, 0.0) * share, state.accumulated.grads, grads
+        )
+
+        def apply(state: TrainState, last_norm: Array) -> tuple[TrainState, Array]:
+            new, norm = update(state, total)
+            return new.replace(accumulated=Accumulated(jax.tree.map(jnp.zeros_like, total), norm)), norm
+
+        def wait(state: TrainState, last_norm: Array) -> tuple[TrainState, Array]:
+            return state.replace(accumulated=Accumulated(total, last_norm)), last_norm
+
+        return jax.lax.cond(self._is_due(state.step), apply, wait, state, state.accumulated.grad_norm)
+
+    def _divisor(self, step: Array) -> Array | int:
+        if self.max_iters is None or not (rest := self.max_iters % self.iters):
+            return self.iters
+        return jnp.where(step < self.max_iters - rest, self.iters, rest)
+
+    def _is_due(self, step: Array) -> Array:
+        return ((step + 1) % self.iters == 0) | (step + 1 == (self.max_iters or -1))

@@ -1,0 +1,197 @@
+"""The training step and the evaluation step, written once for one device; `parallel` wraps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import Array
+
+from jaxcls import collectives
+from jaxcls.engine.optim import at_step
+from jaxcls.engine.step.accumulation import Accumulation
+from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.precision import Precision
+from jaxcls.engine.step.train_state import TrainState
+
+Batch = dict[str, Any]
+Preprocess = Callable[[Array], Array]
+Distort = Callable[[Array, Array], Array]
+Augment = Callable[[Array, Array, Array], tuple[Array, Array]]
+Clip = Callable[[Any], tuple[Any, Array]]
+
+
+def parse_losses(losses: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
+    """The total loss and what to log (mmcls/models/classifiers/base.py: _parse_losses).
+
+    An array counts by its mean, a list by the sum of its means, a dict by its entries under their own names; the
+    total, logged as `loss`, is the sum of all entries whose name contains `loss`.
+
+    Raises:
+        TypeError: a value of another kind.
+    """
+    log_vars: dict[str, Array] = {}
+    for name, value in losses.items():
+        if isinstance(value, Mapping):
+            log_vars.update({key: jnp.mean(entry) for key, entry in value.items()})
+        elif isinstance(value, list | tuple):
+            log_vars[name] = sum((jnp.mean(entry) for entry in value), jnp.zeros(()))
+        elif isinstance(value, jax.Array | float | int):
+            log_vars[name] = jnp.mean(value)
+        else:
+            raise TypeError(f"losses[{name!r}] is a {type(value).__name__}, expected an array, a list or a dict")
+    loss = sum((value for name, value in log_vars.items() if "loss" in name), jnp.zeros(()))
+    return loss, {**log_vars, "loss": loss}
+
+
+def to_float(images: Array) -> Array:
+    """uint8 pixels as they are, in float32; float32 stays."""
+    return images.astype(jnp.float32)
+
+
+def prepared(
+    batch: Batch, key: Array, distort: Distort | None, preprocess: Preprocess, augment: Augment | None
+) -> tuple[Array, Array, Array]:
+    """What a device's share of a batch becomes before the network sees it in training.
+
+    Returns:
+        images (n, H, W, C), labels (n,) or (n, K), and the key of dropout.
+    """
+    augment_key, dropout_key = jax.random.split(key)
+    images, labels = batch["image"], batch["label"]
+    if distort is not None:
+        augment_key, distort_key = jax.random.split(augment_key)
+        images = distort(distort_key, images)
+    images = preprocess(images)
+    if augment is not None:
+        images, labels = augment(augment_key, images, labels)
+    return images, labels, dropout_key
+
+
+def make_train_step(
+    classifier: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    parallel: Parallel | None = None,
+    clip: Clip | None = None,
+    distort: Distort | None = None,
+    preprocess: Preprocess = to_float,
+    augment: Augment | None = None,
+    ema: Ema | None = None,
+    precision: Precision = Precision(),  # noqa: B008 (immutable)
+    accumulation: Accumulation = Accumulation(),  # noqa: B008 (immutable)
+) -> Callable[[TrainState, Batch, Array], tuple[TrainState, dict[str, Array]]]:
+    """The compiled step `(state, batch, key) -> (state, log_vars)`, data-parallel over the devices.
+
+    An iteration whose gradients are not finite changes nothing but the state's `step`, `skipped_updates` and loss
+    scale.
+
+    Args:
+        classifier: an unbound module with `forward_train` and `is_frozen`.
+        tx: the optimiser.
+        parallel: how and on which devices; default: pmap over all.
+        clip: gradients -> clipped gradients and their norm, which is logged as `grad_norm`.
+        distort: (key, images as they travel) -> the same, changed at random.
+        preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device.
+        augment: (key, images, labels) -> images and soft labels (N, K): what mixes a device's share of the batch.
+        ema: the averages to keep; those of the state were made with the same.
+        precision: what the network computes in.
+        accumulation: how many iterations make an update.
+
+    The step takes the state (whose buffers it reuses), a batch of `image` (N, H, W, C) and `label` (N,) or (N, K),
+    N a multiple of the devices, and a PRNG key, which it folds with the step's number and the device's.
+    """
+
+    def update(state: TrainState, grads: Any) -> tuple[TrainState, Array]:
+        grads, norm = clip(grads) if clip is not None else (grads, jnp.zeros(()))
+        updates, opt_state = tx.update(grads, at_step(state.opt_state, state.step), state.params)
+        # Weight decay and momentum must not reach the frozen ones either.
+        params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates))
+        return state.replace(params=params, opt_state=opt_state), norm
+
+    def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
+        key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
+        images, labels, dropout_key = prepared(batch, key, distort, preprocess, augment)
+
+        def loss_fn(params: Any) -> tuple[Array, Any]:
+            params = _map_frozen(classifier, jax.lax.stop_gradient, params)
+            losses, updated = classifier.apply(
+                precision.cast({"params": params, "batch_stats": state.batch_stats}),
+                precision.cast_images(images),
+                labels,
+                method="forward_train",
+                rngs={"dropout": dropout_key},
+                mutable=["batch_stats"],
+            )
+            loss, log_vars = parse_losses(losses)
+            return loss, (updated.get("batch_stats", {}), log_vars)
+
+        grads, (batch_stats, log_vars), finite, scale = precision.gradient(loss_fn, state.params, state.loss_scale)
+        batch_stats = jax.tree.map(partial(jnp.where, finite), batch_stats, state.batch_stats)
+        state, norm = accumulation.run(update, state, grads, finite)
+        if clip is not None:
+            log_vars["grad_norm"] = norm
+        if ema is not None:
+            state = state.replace(
+                ema_params=ema.update(state.ema_params, state.params, state.step),
+                ema_batch_stats=ema.update(state.ema_batch_stats, batch_stats, state.step) if ema.statistics else None,
+            )
+        return state.replace(
+            step=state.step + 1,
+            batch_stats=batch_stats,
+            loss_scale=scale,
+            skipped_updates=state.skipped_updates + jnp.where(finite, 0, 1),
+        ), log_vars
+
+    parallel = parallel or Parallel()
+    compiled = parallel.wrap_train_step(train_step)
+
+    def step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
+        return compiled(parallel.place_state(state), parallel.place_batch(batch), parallel.place_key(key))
+
+    return step
+
+
+def _map_frozen(classifier: nn.Module, function: Callable[[Array], Array], tree: Any) -> Any:
+    """`function` of the leaves that belong to frozen parameters; the others as they are."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: function(leaf) if classifier.is_frozen(tuple(key.key for key in path)) else leaf, tree
+    )
+
+
+def make_eval_step(
+    classifier: nn.Module,
+    *,
+    parallel: Parallel | None = None,
+    preprocess: Preprocess = to_float,
+    precision: Precision = Precision(),  # noqa: B008 (immutable)
+) -> Callable[[Mapping[str, Any], Batch], tuple[Array, dict[str, Array]]]:
+    """The compiled step `(variables, batch) -> (scores, log_vars)` in evaluation mode.
+
+    `variables` are float32 whatever the precision. The batch has a `mask` (N,) beside `image` and `label`: 0 for the
+    rows that fill up the last one. `scores` are (N, K), this and the other processes' rows over the devices
+    (`Parallel.local_rows` fetches them); `log_vars` are means over all rows that count.
+    """
+
+    def eval_step(variables: Mapping[str, Any], batch: Batch) -> tuple[Array, dict[str, Array]]:
+        images, mask = precision.cast_images(preprocess(batch["image"])), batch["mask"]
+        variables = precision.cast(variables)
+        scores, losses = classifier.apply(variables, images, batch["label"], mask, method="evaluate")
+        count = jnp.sum(mask)
+        total = jnp.maximum(collectives.psum(count), 1.0)
+        _, log_vars = parse_losses(losses)
+        return scores, {name: collectives.psum(value * count) / total for name, value in log_vars.items()}
+
+    parallel = parallel or Parallel()
+    compiled = parallel.wrap_eval_step(eval_step)
+
+    def step(variables: Mapping[str, Any], batch: Batch) -> tuple[Array, dict[str, Array]]:
+        return compiled(parallel.place_state(variables), parallel.place_batch(batch))
+
+    return step

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pytest
+from tests.engine.test_runner import Counting, Training, runner_for
+
+from jaxcls.engine.hooks import CheckpointHook, EvalHook, IterTimerHook, TextLoggerHook
+from jaxcls.engine.hooks.evaluation import infer_rule
+from jaxcls.engine.log import open_log
+from jaxcls.errors import UserError
+from jaxcls.metrics import METRIC_NAMES
+
+
+class Evaluator:
+    """Gives the listed scores, one an evaluation."""
+
+    def __init__(self, scores, loader=None, name="accuracy_top-1"):
+        self.scores, self.loader, self.name = iter(scores), loader or Counting(3), name
+
+    def check(self, metric, options):
+        pass
+
+    def evaluate(self, variables, metric, options, keep, with_loss):
+        return {self.name: next(self.scores), "accuracy_top-5": 99.0}
+
+
+class Checkpoints:
+    """What the hooks ask of checkpoints."""
+
+    def __init__(self, directory="checkpoints"):
+        self.numbers, self.best, self.max_to_keep, self.directory = [], None, None, directory
+
+    def save(self, number, state, meta):
+        self.numbers.append(number)
+
+    def set_best(self, number, metric, score):
+        self.best = {"number": number, "metric": metric, "score": score}
+
+    def wait(self):
+        pass
+
+
+def run(tmp_path, *hooks, max_epochs=2, iters=5):
+    runner = runner_for(tmp_path, max_epochs, checkpoints=Checkpoints(), timestamp="now", meta={"seed": 3})
+    for hook, priority in hooks:
+        runner.register_hook(hook, priority)
+    open_log(tmp_path / "now.log")
+    runner.run({"train": Training(iters)})
+    lines = [json.loads(line) for line in (tmp_path / "now.log.json").read_text().splitlines()]
+    return runner, (tmp_path / "now.log").read_text(), lines
+
+
+def logging(interval, **kwargs):
+    return (IterTimerHook(), "LOW"), (TextLoggerHook(interval, **kwargs), "VERY_LOW")
+
+
+def test_both_logs_have_the_originals_form(tmp_path, golden):
+    evaluation = (EvalHook(Evaluator([50.0, 60.123456])), "LOW")
+    _, text, lines = run(tmp_path, evaluation, *logging(2))
+    original = [json.loads(line) for line in (golden / "semantics" / "original.log.json").read_text().splitlines()]
+    assert lines[0] == {"seed": 3}
+    trained = [line for line in lines[1:] if line["mode"] == "train"]
+    assert list(trained[0]) == list(original[1]) == ["mode", "epoch", "iter", "lr", "data_time", "loss", "time"]
+    assert [(line["epoch"], line["iter"]) for line in trained] == [(1, 2), (1, 4), (2, 2), (2, 4)]
+    assert [line["lr"] for line in trained] == [0.05, 0.025, round(0.1 / 7, 5), round(0.1 / 9, 5)]
+    validated = [line for line in lines[1:] if line["mode"] == "val"]
+    assert list(validated[0]) == list(original[4])
+    assert validated[1] == {
+        "mode": "val",
+        "epoch": 2,
+        "iter": 3,
+        "lr": 0.01,
+        "accuracy_top-1": 60.12346,
+        "accuracy_top-5": 99.0,
+    }
+    train_line = (
+        r"Epoch \[1\]\[2/5\]\tlr: 5\.000e-02, eta: 0:00:00, time: \d\.\d{3}, data_time: \d\.\d{3}, loss: 1\.0000\n"
+    )
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - jaxcls - INFO - "
+    assert re.search(stamp + train_line, text)
+    assert re.search(stamp + r"Epoch\(val\) \[2\]\[3\]\taccuracy_top-1: 60\.1235, accuracy_top-5: 99\.0000\n", text)
+
+
+@pytest.mark.parametrize(("ignore_last", "expected"), [(True, [3]), (False, [3, 5])])
+def test_the_rest_of_an_epoch(tmp_path, ignore_last, expected):
+    lines = run(tmp_path, *logging(3, ignore_last=ignore_last), max_epochs=1)[2]
+    assert [line["iter"] for line in lines[1:]] == expected
+
+
+def test_at_least_one_line_an_epoch(tmp_path):
+    lines = run(tmp_path, *logging(100))[2]
+    assert [(line["epoch"], line["iter"]) for line in lines[1:]] == [(1, 5), (2, 5)]
+
+
+def test_several_loggers_see_the_same_values(tmp_path):
+    hooks = [(TextLoggerHook(2), "VERY_LOW"), (TextLoggerHook(2), "VERY_LOW"), (IterTimerHook(), "LOW")]
+    lines = run(tmp_path, *hooks, max_epochs=1)[2]
+    assert lines[0] == lines[1]
+    assert lines[2] == lines[3] != lines[4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, [1, 2, 3, 4, 5]),
+        ({"interval": 2}, [2, 4, 5]),
+        ({"interval": 2, "save_last": False}, [2, 4]),
+        ({"interval": -1}, [5]),
+    ],
+)
+def test_checkpoints_by_interval(tmp_path, arguments, expected):
+    runner = run(tmp_path, (CheckpointHook(max_keep_ckpts=2, **arguments), "NORMAL"), *logging(9), max_epochs=5)[0]
+    assert runner.checkpoints.numbers == expected
+    assert runner.checkpoints.max_to_keep == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "epochs"),
+    [({}, 5), ({"interval": 2}, 2), ({"start": 3}, 3), ({"start": 2, "interval": 2}, 2)],
+)
+def test_evaluations_by_interval(tmp_path, arguments, epochs):
+    lines = run(tmp_path, (EvalHook(Evaluator(range(9)), **arguments), "LOW"), *logging(9), max_epochs=5)[2]
+    assert len([line for line in lines[1:] if line["mode"] == "val"]) == epochs
+
+
+def test_the_best_is_noted_and_saved(tmp_path):
+    scores = [0.0, 50.0, math.nan, 50.0, 40.0]
+    hook = EvalHook(Evaluator(scores), save_best="auto")
+    runner = run(tmp_path, (CheckpointHook(interval=4), "NORMAL"), (hook, "LOW"), *logging(9), max_epochs=5)[0]
+    # a score of 0 counts, NaN never does, and the older of two equal ones stays
+    assert runner.checkpoints.best == {"number": 2, "metric": "accuracy_top-1", "score": 50.0}
+    assert runner.checkpoints.numbers == [1, 2, 4, 5]
+
+
+def test_smaller_losses_are_better(tmp_path):
+    hook = EvalHook(Evaluator([3.0, 1.0, 2.0], name="loss"), save_best="loss")
+    runner = run(tmp_path, (hook, "LOW"), *logging(9), max_epochs=3)[0]
+    assert runner.checkpoints.best["number"] == 2
+
+
+def test_every_metric_has_a_rule():
+    for name in (*METRIC_NAMES, "accuracy_top-1", "precision_thr_0.50"):
+        assert infer_rule(name) == "greater"
+    assert infer_rule("val_loss") == "less"
+    with pytest.raises(UserError, match="of 'speed' is better does not follow from its name; give rule"):
+        infer_rule("speed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rule": "bigger"}, "evaluation.rule: 'bigger'; allowed: greater, less"),
+        ({"interval": 0}, "evaluation.interval: 0"),
+        ({"save_best": "speed"}, "of 'speed' is better does not follow"),
+    ],
+)
+def test_messages(arguments, message):
+    with pytest.raises(UserError, match=message):
+        EvalHook(Evaluator([]), **arguments)
+
+
+def test_an_unknown_best_names_what_is_evaluated(tmp_path):
+    hook = EvalHook(Evaluator([1.0]), save_best="precision")
+    with pytest.raises(UserError, match="save_best: 'precision'; evaluated are accuracy_top-1, accuracy_top-5"):
+        run(tmp_path, (hook, "LOW"), *logging(9))

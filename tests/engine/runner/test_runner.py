@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxcls.engine.hooks import Hook, TextLoggerHook
+from jaxcls.engine.hooks.hook import STAGES
+from jaxcls.engine.runner import EpochBasedRunner
+from jaxcls.engine.runner.log_buffer import LogBuffer
+from jaxcls.errors import UserError
+
+
+class Counting:
+    """A loader of `length` batches an epoch."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def iterate(self, start=0):
+        yield from ({"mask": np.ones(4)} for _ in range(10**6 if start is not None and self.endless else self.length))
+
+    endless = False
+
+
+class Training(Counting):
+    endless = True
+
+
+class State:
+    variables = raw_variables = None
+    skipped_updates = 0
+
+
+def runner_for(tmp_path, max_epochs=2, **kwargs):
+    return EpochBasedRunner(
+        lambda state, batch, key: (state, {"loss": np.float32(1.0)}),
+        lambda variables, batch: (None, {"loss": np.float32(2.0)}),
+        State(),
+        None,
+        schedule=lambda step: 0.1 / (1 + step),
+        length=max_epochs,
+        batch_size=4,
+        work_dir=tmp_path,
+        **kwargs,
+    )
+
+
+class Recorder(Hook):
+    def __init__(self, name, calls):
+        self.name, self.calls = name, calls
+
+
+for _stage in STAGES:
+
+    def _record(self, runner, stage=_stage):
+        place = [runner.mode, runner.epoch, runner.iter, runner.inner_iter]
+        self.calls.append([stage, self.name, *place])
+
+    setattr(Recorder, _stage, _record)
+
+
+def test_every_call_comes_in_the_originals_order(golden, tmp_path):
+    runs = json.loads((golden / "semantics" / "hook_order.json").read_text())
+    assert len(runs) == 2
+    for run in runs:
+        runner, calls = runner_for(tmp_path, run["max_epochs"]), []
+        for name, priority in run["registered"]:
+            runner.register_hook(Recorder(name, calls), priority)
+        loaders = {"train": Training(run["train_iters"]), "val": Counting(run["val_iters"])}
+        runner.run(loaders, run["workflow"])
+        assert calls == run["calls"]
+
+
+def test_priorities():
+    runner = runner_for("unused")
+    for name, priority in (("a", "LOW"), ("b", 50), ("c", "normal"), ("d", 0), ("e", "LOWEST")):
+        runner.register_hook(Recorder(name, []), priority)
+    assert [hook.name for hook in runner.hooks] == ["d", "b", "c", "a", "e"]
+    with pytest.raises(UserError, match="priority: 'LOOW'; did you mean 'LOW"):
+        runner.register_hook(Hook(), "LOOW")
+    with pytest.raises(UserError, match="priority: 101; allowed: 0 to 100"):
+        runner.register_hook(Hook(), 101)
+
+
+def test_hooks_of_the_users_own(tmp_path):
+    runner = runner_for(tmp_path)
+    runner.register_hook_from_cfg(
+        {"type": "tests.engine.test_runner:Recorder", "name": "x", "calls": [], "priority": 7}
+    )
+    assert (type(runner.hooks[0]).__name__, runner.hooks[0].priority) == ("Recorder", 7)
+    with pytest.raises(UserError, match=r"custom_hooks: 'ChekpointHook' is not in .*did you mean 'CheckpointHook'"):
+        runner.register_hook_from_cfg({"type": "ChekpointHook"})
+
+
+class Generic(Hook):
+    def after_iter(self, runner):
+        pass
+
+
+def test_table_of_hooks():
+    runner = runner_for("unused")
+    runner.register_hook(Generic(), "LOW")
+    runner.register_hook(TextLoggerHook(), "VERY_LOW")
+    table = runner.hook_table().splitlines()
+    assert table[table.index("after_train_iter:") + 1].rstrip() == "(LOW         ) Generic"
+    assert table[table.index("after_train_iter:") + 2].rstrip() == "(VERY_LOW    ) TextLoggerHook"
+    assert "after_val_iter:" in table
+    assert "after_run:" not in table
+
+
+def test_bad_workflows(tmp_path):
+    with pytest.raises(UserError, match="workflow: 'test'"):
+        runner_for(tmp_path).run({"train": Training(1)}, [("test", 1)])
+    with pytest.raises(UserError, match="workflow: 'val'; there are loaders for train"):
+        runner_for(tmp_path).run({"train": Training(1)}, [("train", 1), ("val", 1)])
+    with pytest.raises(UserError, match="no part trains"):
+        runner_for(tmp_path).run({"train": Training(1), "val": Counting(1)}, [("val", 1)])
+
+
+def test_log_buffer_averages_by_samples():
+    buffer = LogBuffer()
+    for value, count in ((1.0, 1), (2.0, 1), (5.0, 3)):
+        buffer.update({"loss": value}, count)
+    buffer.average(2)
+    assert buffer.output == {"loss": (2.0 + 15.0) / 4}
+    buffer.average()
+    assert buffer.output == {"loss": 18.0 / 5}
+    buffer.clear()
+    assert (buffer.output, buffer.ready) == ({}, False)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from tests.engine.test_train_step import ONE, batches, small
+
+import jaxcls
+from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.train_step import make_train_step
+from jaxcls.errors import UserError
+
+
+def momentums(ema, steps):
+    """What each step weighs: an average of 0 that a value of 1 meets."""
+    return [float(ema.update(jnp.zeros(()), jnp.ones(()), jnp.asarray(t))) for t in range(steps)]
+
+
+def test_the_weight_of_a_step_is_mmcvs():
+    expected = [min(0.5, (1 + t) / (10 + t)) for t in range(30)]
+    np.testing.assert_allclose(momentums(Ema(momentum=0.5, warm_up=10), 30), expected, rtol=1e-6)
+    expected = [0.04 if t % 2 == 0 else 0.0 for t in range(6)]
+    np.testing.assert_allclose(momentums(Ema(momentum=0.2, interval=2, warm_up=2), 6), expected, rtol=1e-6)
+
+
+def test_the_weight_of_a_step_is_mmengines_with_gamma():
+    expected = [0.9 * np.exp(-(1 + t) / 20) + 0.1 for t in range(30)]
+    np.testing.assert_allclose(momentums(Ema(momentum=0.1, gamma=20), 30), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("statistics", [False, True])
+def test_the_step_keeps_the_averages(statistics):
+    classifier, variables = small(num_stages=1, out_indices=(0,))
+    ema, tx = Ema(momentum=0.3, warm_up=1, statistics=statistics), optax.sgd(0.1)
+    step = make_train_step(classifier, tx, parallel=ONE, ema=ema)
+    state = jaxcls.create_train_state(variables, tx, ema=ema)
+    params, stats = jax.device_get((state.params, state.batch_stats))
+    for batch, _ in zip(batches(), range(3), strict=False):
+        state, _ = step(state, batch, jax.random.key(0))
+        params = jax.tree.map(lambda a, v: 0.7 * a + 0.3 * np.asarray(v), params, state.params)
+        stats = jax.tree.map(lambda a, v: 0.7 * a + 0.3 * np.asarray(v), stats, state.batch_stats)
+    jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-7), state.ema_params, params)
+    assert state.variables["params"] is state.ema_params
+    assert state.raw_variables == {"params": state.params, "batch_stats": state.batch_stats}
+    if statistics:
+        jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-5), state.ema_batch_stats, stats)
+        assert state.variables["batch_stats"] is state.ema_batch_stats
+    else:
+        assert state.variables["batch_stats"] is state.batch_stats
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"momentum": 1.5}, r"momentum=1\.5: expected a number between 0 and 1"),
+        ({"interval": 0}, "interval=0"),
+        ({"gamma": 0}, "gamma=0"),
+    ],
+)
+def test_messages(arguments, message):
+    with pytest.raises(UserError, match=message):
+        Ema(**arguments)

@@ -1,0 +1,113 @@
+"""One device and eight, pmap, shard_map and jit: the same numbers."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxcls
+from jaxcls.engine.step.parallel import MODES, Parallel
+from jaxcls.engine.step.train_step import make_eval_step, make_train_step
+from jaxcls.errors import UserError
+
+CONFIG = {
+    "type": "ImageClassifier",
+    "backbone": {
+        "type": "ResNet_CIFAR",
+        "depth": 18,
+        "stem_channels": 16,
+        "base_channels": 16,
+        "num_stages": 2,
+        "out_indices": (1,),
+        "norm_cfg": {"type": "SyncBN"},
+    },
+    "neck": {"type": "GlobalAveragePooling"},
+    "head": {"type": "LinearClsHead", "num_classes": 10, "in_channels": 32},
+}
+STEPS, N = 10, 32
+
+
+@pytest.fixture(scope="module")
+def setting():
+    classifier = jaxcls.build_classifier(CONFIG)
+    variables = jax.jit(classifier.init)(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
+    rng = np.random.default_rng(0)
+    batches = [
+        {
+            "image": rng.standard_normal((N, 8, 8, 3)).astype(np.float32),
+            "label": rng.integers(0, 10, N).astype(np.int32),
+        }
+        for _ in range(STEPS)
+    ]
+    return classifier, variables, batches
+
+
+def run(setting, parallel):
+    """Losses of ten steps, and the first step's gradients."""
+    classifier, variables, batches = setting
+    schedule = optax.linear_schedule(1.0, 0.0, 1)  # the first update is the gradient itself
+    probe = optax.sgd(schedule)
+    step = make_train_step(classifier, probe, parallel=parallel)
+    after, _ = step(jaxcls.create_train_state(variables, probe), batches[0], jax.random.key(0))
+    grads = jax.tree.map(lambda a, b: np.asarray(a) - np.asarray(b), variables["params"], after.params)
+    tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.02, "momentum": 0.9, "weight_decay": 1e-4}, variables["params"])
+    step = make_train_step(classifier, tx, parallel=parallel)
+    state, losses = jaxcls.create_train_state(variables, tx), []
+    for batch in batches:
+        state, log_vars = step(state, batch, jax.random.key(0))
+        losses.append(float(log_vars["loss"]))
+    return losses, grads, state
+
+
+@pytest.fixture(scope="module")
+def reference(setting):
+    return run(setting, Parallel(devices=jax.devices()[:1]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_eight_devices_give_what_one_gives(setting, reference, mode):
+    losses, grads, state = run(setting, Parallel(mode, jax.devices()[:8]))
+    np.testing.assert_allclose(losses, reference[0], rtol=1e-4)
+    scale = max(np.abs(leaf).max() for leaf in jax.tree.leaves(reference[1]))
+    for own, expected in zip(jax.tree.leaves(grads), jax.tree.leaves(reference[1]), strict=True):
+        assert np.abs(own - expected).max() <= 1e-5 * scale
+    for own, expected in zip(
+        jax.tree.leaves(state.batch_stats), jax.tree.leaves(reference[2].batch_stats), strict=True
+    ):
+        np.testing.assert_allclose(own, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_jit_shards_parameters(setting):
+    classifier, variables, batches = setting
+    parallel = Parallel("jit", jax.devices()[:8])
+    tx = optax.sgd(0.1, momentum=0.9)
+    step = make_train_step(classifier, tx, parallel=parallel)
+    state, _ = step(jaxcls.create_train_state(variables, tx), batches[0], jax.random.key(0))
+    kernel = state.params["backbone"]["layer2.1"]["conv2"]["kernel"]
+    assert kernel.addressable_shards[0].data.size * 8 == kernel.size
+    assert state.params["head"]["fc"]["bias"].sharding.is_fully_replicated
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_evaluation_is_exact_with_padding(setting, mode):
+    classifier, variables, batches = setting
+    mask = (np.arange(N) < 21).astype(np.float32)
+    batch = {**batches[0], "mask": mask}
+    parallel = Parallel(mode, jax.devices()[:8])
+    scores, log_vars = make_eval_step(classifier, parallel=parallel)(variables, batch)
+    logits = classifier.apply(variables, batch["image"])
+    np.testing.assert_allclose(parallel.local_rows(scores), jax.nn.softmax(logits), rtol=1e-4, atol=1e-6)
+    losses = -jax.nn.log_softmax(logits)[jnp.arange(N), batch["label"]]
+    np.testing.assert_allclose(log_vars["loss"], np.mean(losses[:21]), rtol=1e-5)
+
+
+def test_messages():
+    with pytest.raises(UserError, match="parallel: 'pmab'; did you mean 'pmap'"):
+        Parallel("pmab")
+    with pytest.raises(UserError, match=r"data\.batch_size: 12 does not split over 8 devices; give a multiple of 8"):
+        Parallel(devices=jax.devices()[:8]).check_batch_size(12)
+    with pytest.raises(UserError, match="batch: 12 does not split over 8 devices"):
+        Parallel(devices=jax.devices()[:8]).place_batch({"label": np.zeros(12)})
