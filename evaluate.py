@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import json
 import sys
-from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
@@ -66,7 +65,7 @@ def with_saved_config(arguments: list[str]) -> list[str]:
 def main(_: list[str]) -> None:
     """Flags to one call, and its numbers out."""
     assert _CKPT.value is not None
-    out = results.Results(Path(_OUT.value), _OUT_ITEMS.value) if _OUT.value else None
+    out = results.Results(_OUT.value, _OUT_ITEMS.value) if _OUT.value else None
     numbers, classes = jaxcls.evaluate_model(
         _CONFIG.value,
         _CKPT.value,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -23,6 +22,7 @@ from jaxcls.engine.log import last_timestamp, open_log
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 
 def train_model(
@@ -44,7 +44,7 @@ def train_model(
         UserError: a mistake in the config or the data, or a work directory that holds another run.
         Interrupted: a signal asked for the end; all is saved.
     """
-    config, workdir = complete(config), Path(workdir).absolute()
+    config, workdir = complete(config), expand(workdir)
     own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
     if not (resume or own) and (workdir / "config.json").exists():
         raise UserError(f"{workdir} holds a run already; continue it with --resume, or give another --workdir")

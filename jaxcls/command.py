@@ -13,6 +13,7 @@ from absl import app, flags, logging
 
 from jaxcls.engine.runner.interruption import Interrupted
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 # the status of a run that a signal stopped and that can be continued: EX_TEMPFAIL of sysexits.h
 INTERRUPTED = 75
@@ -58,7 +59,7 @@ def refuse(error: Exception | str) -> NoReturn:
 def _parse(arguments: list[str]) -> list[str]:
     """The flags, read; ml_collections raises errors of several kinds for configs and overrides that do not fit."""
     try:
-        rest = flags.FLAGS(arguments)
+        rest = flags.FLAGS([_with_expanded_config(argument) for argument in arguments])
         if flags.FLAGS.config is not None:
             flags.FLAGS.config.keys()  # a file that could not be loaded says so only now
         return rest
@@ -67,6 +68,15 @@ def _parse(arguments: list[str]) -> list[str]:
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         given = " ".join(argument for argument in arguments[1:] if argument.startswith(("--config", "-config")))
         refuse(f"{given}: {_last_cause(error)}")
+
+
+def _with_expanded_config(argument: str) -> str:
+    """`--config=~/mine.py:tiny`, which no shell expands, with the file's absolute path; others as they are."""
+    flag, _, value = argument.partition("=")
+    file, colon, variant = value.partition(":")
+    if flag.lstrip("-") != "config" or not (file.startswith("~") or "$" in file):
+        return argument
+    return f"{flag}={expand(file)}{colon}{variant}"
 
 
 def _last_cause(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxcls.builder import plain
 from jaxcls.errors import UserError, close_names
+from jaxcls.paths import expand
 
 REQUIRED = ("model", "data", "optimizer", "runner")
 DEFAULTS: dict[str, Any] = {
@@ -70,7 +71,7 @@ def load_config(path: str | Path) -> ConfigDict:
     Raises:
         UserError: there is no such file, or it is not JSON.
     """
-    path = Path(path)
+    path = expand(path)
     try:
         return ConfigDict(json.loads(path.read_text()))
     except FileNotFoundError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxcls.errors import UserError, close_names
+from jaxcls.paths import expand
 
 # places after the decimal point of numbers in the JSON log and in evaluation results
 DIGITS = 5
@@ -40,11 +41,12 @@ class Results:
         UserError: another ending or item, or a folder that does not exist.
     """
 
-    def __init__(self, path: Path, items: Sequence[str] = ("all",)) -> None:
+    def __init__(self, path: str | os.PathLike, items: Sequence[str] = ("all",)) -> None:
+        path = expand(path)
         if path.suffix not in FORMATS:
             raise UserError(f"--out: {path} ends in {path.suffix!r}; allowed: {', '.join(FORMATS)}")
-        if not path.absolute().parent.is_dir():
-            raise UserError(f"--out: the folder {path.absolute().parent} does not exist")
+        if not path.parent.is_dir():
+            raise UserError(f"--out: the folder {path.parent} does not exist")
         for item in items:
             if item not in (*ITEMS, "all", "none"):
                 raise UserError(f"--out_items: {item!r}; {close_names(item, (*ITEMS, 'all', 'none'))}")

@@ -24,6 +24,7 @@ from jaxcls.data.sources.files import FileSource
 from jaxcls.data.sources.tfds import quietly
 from jaxcls.data.transforms.resize import resize
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 CHUNK = 256  # images that wait to be written
 
@@ -61,7 +62,7 @@ def pack(
             raise UserError(f"{split}: other classes than the first split: {source.classes}, {classes}")
     if short_side < 1 or not 1 <= quality <= 100:
         raise UserError(f"short_side={short_side!r}, quality={quality!r}: expected 1 or more, 1..100")
-    builder = _builder(name, data_dir, classes)
+    builder = _builder(name, str(expand(data_dir)), classes)
     folder = Path(builder.data_dir)
     if folder.exists():
         raise UserError(f"{folder}: is there already; remove it, or choose another name")

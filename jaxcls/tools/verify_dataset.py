@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,6 +25,7 @@ from jaxcls.data.report import class_report
 from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import LoadImageFromFile
 from jaxcls.errors import UserError, close_names
+from jaxcls.paths import expand
 
 
 def damaged_images(source: Source, num_workers: int = 4, progress: bool = False) -> Iterator[str]:
@@ -68,7 +68,7 @@ def main(_: Sequence[str]) -> None:
     print(class_report(dataset.classes, dataset.labels))
     print(*messages, f"{len(messages)} of {len(dataset):,} images are missing or damaged", sep="\n")
     if flags.FLAGS.out:
-        Path(flags.FLAGS.out).write_text("".join(f"{message}\n" for message in messages), encoding="utf-8")
+        expand(flags.FLAGS.out).write_text("".join(f"{message}\n" for message in messages), encoding="utf-8")
     if messages:
         sys.exit(1)
 

@@ -16,6 +16,7 @@ import numpy as np
 from jaxcls.data.sources.base import Source
 from jaxcls.data.sources.download import fetch
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 Read = Callable[[str], bytes]  # a file's name -> its content
 PIXELS = 3 * 32 * 32
@@ -54,7 +55,7 @@ class CifarSource(Source):
     def __init__(
         self, data_prefix: str, test_mode: bool = False, check_md5: bool = True, download: bool = True
     ) -> None:
-        edition, read = _find(Path(data_prefix), self.EDITIONS, check_md5, download)
+        edition, read = _find(expand(data_prefix), self.EDITIONS, check_md5, download)
         try:
             parts = [edition.parse(read(name)) for name in (edition.test if test_mode else edition.train)]
             *superclasses, classes = edition.names(read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from jaxcls.data.sources.base import Source
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif")
 
@@ -57,11 +59,16 @@ def image_folder(data_prefix: str) -> Path:
     """The folder's absolute path.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it cannot be reached.
     """
-    folder = Path(data_prefix).absolute()
-    if not folder.is_dir():
-        raise UserError(f"data_prefix={data_prefix!r}: no such folder")
+    folder = expand(data_prefix)
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except OSError as error:
+        reason = "no such folder" if isinstance(error, FileNotFoundError) else error.strerror
+        raise UserError(f"data_prefix={str(folder)!r}: {reason}") from error
+    if not is_folder:
+        raise UserError(f"data_prefix={str(folder)!r}: a file, expected a folder")
     return folder
 
 
@@ -79,7 +86,7 @@ def read_lines(path: str | Path) -> list[str]:
         UserError: the file cannot be read.
     """
     try:
-        return [line.strip() for line in Path(path).read_text(encoding="utf-8").rstrip().splitlines()]
+        return [line.strip() for line in expand(path).read_text(encoding="utf-8").rstrip().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxcls.data.sources.files import FileSource, class_names, image_folder, read_lines
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 
 class CUB(FileSource):
@@ -87,7 +88,7 @@ class StanfordCars(FileSource):
     ) -> None:
         root = image_folder(data_prefix)
         default = "cars_test_annos_withlabels.mat" if test_mode else "cars_train_annos.mat"
-        annotations = _load_mat(Path(ann_file) if ann_file else root / "devkit" / default, "annotations")
+        annotations = _load_mat(expand(ann_file) if ann_file else root / "devkit" / default, "annotations")
         # Each record: the box's four sides, the class from 1 on, the file's name.
         samples = [(str(record[5][0]), int(record[4][0][0]) - 1) for record in annotations]
         names = class_names(classes) or tuple(

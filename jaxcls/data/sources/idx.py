@@ -12,6 +12,7 @@ import numpy as np
 from jaxcls.data.sources.base import Source
 from jaxcls.data.sources.download import fetch
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 
 class IdxSource(Source):
@@ -31,7 +32,7 @@ class IdxSource(Source):
     MD5: ClassVar[dict[str, str]]  # of the published files
 
     def __init__(self, data_prefix: str, test_mode: bool = False, download: bool = True) -> None:
-        folder, part = Path(data_prefix), "t10k" if test_mode else "train"
+        folder, part = expand(data_prefix), "t10k" if test_mode else "train"
         self.classes = self.CLASSES
         self._images = read_idx(self._find(folder, f"{part}-images-idx3-ubyte.gz", download), 3)[..., None]
         label_path = self._find(folder, f"{part}-labels-idx1-ubyte.gz", download)

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxcls.data.sources.files import FileSource, class_names, image_folder, read_lines
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 
 class MultiLabelDataset(FileSource):
@@ -56,11 +57,13 @@ def _parse(line: str, where: str) -> tuple[str, list[Any]]:
 
 def _read_json(ann_file: str) -> tuple[list[tuple[str, list[Any]]], tuple[str, ...] | None]:
     try:
-        content = json.loads(Path(ann_file).read_text(encoding="utf-8"))
+        content = json.loads(expand(ann_file).read_text(encoding="utf-8"))
         entries = [(entry["img_path"], list(entry["gt_label"])) for entry in content["data_list"]]
         classes = content.get("metainfo", {}).get("classes")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{ann_file}: expected JSON with data_list, img_path and gt_label: {error!r}") from error
+        raise UserError(
+            f"{expand(ann_file)}: expected JSON with data_list, img_path and gt_label: {error!r}"
+        ) from error
     return entries, None if classes is None else tuple(classes)
 
 

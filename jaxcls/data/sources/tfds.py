@@ -17,6 +17,7 @@ from jaxcls.data.decode import decode_image
 from jaxcls.data.sources.base import Source
 from jaxcls.data.sources.prepare import PREPARABLE, prepare
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 # Reading and decoding a CIFAR image takes far longer than all its transforms.
 _KEPT_BYTES = 2**30
@@ -46,6 +47,8 @@ class TFDS(Source):
         self, name: str, split: str, data_dir: str | None = None, image_key: str = "image", label_key: str = "label"
     ) -> None:
         self._name, self._image_key, self._label_key = f"{name} {split}", image_key, label_key
+        if data_dir is not None and "://" not in data_dir:  # a bucket's address is no path
+            data_dir = str(expand(data_dir))
         builder = _prepared_builder(name, data_dir)
         features = builder.info.features
         for key in (image_key, label_key):

@@ -8,6 +8,7 @@ from jaxcls.engine.checkpoints.storage import Checkpoints, fit, numbered, restor
 from jaxcls.engine.checkpoints.weights import load_for_tuning
 from jaxcls.engine.runner import Runner
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 
 def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
@@ -27,7 +28,7 @@ def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
     assert runner.checkpoints is not None
     found = runner.checkpoints.restore_newest() if resume else None
     if found is None and resume_from:
-        found = _restore_from(Path(resume_from).absolute(), runner.checkpoints)
+        found = _restore_from(expand(resume_from), runner.checkpoints)
     if found is None:
         return False
     arrays, meta = found

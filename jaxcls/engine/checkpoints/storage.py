@@ -27,6 +27,7 @@ from orbax.checkpoint import checkpoint_managers
 from jaxcls.engine.checkpoints import checksums
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 PyTree = Any
 FOLDER, INTERRUPTED, DAMAGED = "checkpoints", "interrupted", "damaged"
@@ -58,7 +59,7 @@ class Checkpoints:
     """
 
     def __init__(self, workdir: str | os.PathLike, max_to_keep: int | None = None) -> None:
-        self.workdir, self.max_to_keep = Path(workdir).absolute(), max_to_keep
+        self.workdir, self.max_to_keep = expand(workdir), max_to_keep
         self.directory = self.workdir / FOLDER
         self.best: dict[str, Any] | None = None
         self._manager = self._open()
@@ -254,7 +255,7 @@ def restore_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Any], dict[st
     Raises:
         UserError: it is damaged or not a checkpoint.
     """
-    path = Path(path).absolute()
+    path = expand(path)
     try:
         checksums.verify(path)
         handler = ocp.CompositeCheckpointHandler(state=ocp.PyTreeCheckpointHandler(), meta=ocp.JsonCheckpointHandler())
@@ -306,7 +307,7 @@ def locate(path: str | os.PathLike) -> tuple[Path, Path]:
     Raises:
         UserError: it is neither.
     """
-    path = Path(path).absolute()
+    path = expand(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; expected a work directory or a checkpoint in it")
     if path.parent.name in (FOLDER, INTERRUPTED) and path.name.isdigit():

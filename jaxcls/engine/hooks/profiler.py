@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ import jax
 from jaxcls.engine import processes
 from jaxcls.engine.hooks.hook import Hook
 from jaxcls.errors import UserError
+from jaxcls.paths import expand
 
 
 class ProfilerHook(Hook):
@@ -45,7 +45,9 @@ class ProfilerHook(Hook):
         if profile_iters < 1 or start < 0:
             raise UserError(f"profile_iters={profile_iters!r}, start={start!r}; allowed: from 1, from 0")
         self.by_epoch, self.profile_iters, self.start = by_epoch, profile_iters, start
-        self.with_stack, self.trace_dir, self.json_trace_path = with_stack, trace_dir, json_trace_path
+        self.with_stack = with_stack
+        self.trace_dir = None if trace_dir is None else expand(trace_dir)
+        self.json_trace_path = None if json_trace_path is None else expand(json_trace_path)
         self._tracing = False
 
     def check(self, runner: Any) -> None:
@@ -61,7 +63,7 @@ class ProfilerHook(Hook):
 
     def before_run(self, runner: Any) -> None:
         self._first = self._done(runner)
-        self._folder = Path(self.trace_dir or runner.work_dir / "tf_tracing_logs")
+        self._folder = self.trace_dir or runner.work_dir / "tf_tracing_logs"
 
     def before_train_epoch(self, runner: Any) -> None:
         if self.by_epoch:
@@ -110,5 +112,5 @@ class ProfilerHook(Hook):
         runner.logger.info("Trace written to %s", self._folder)
         if self.json_trace_path is not None:
             newest = max(self._folder.glob("plugins/profile/*/*.trace.json.gz"), key=lambda path: path.stat().st_mtime)
-            with gzip.open(newest) as packed, Path(self.json_trace_path).open("wb") as file:
+            with gzip.open(newest) as packed, self.json_trace_path.open("wb") as file:
                 shutil.copyfileobj(packed, file)

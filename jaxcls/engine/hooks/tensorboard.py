@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from jaxcls.engine import processes
 from jaxcls.engine.hooks import trackers
 from jaxcls.engine.hooks.logger import LoggerHook
+from jaxcls.paths import expand
 
 
 class TensorboardLoggerHook(LoggerHook):
@@ -32,7 +32,7 @@ class TensorboardLoggerHook(LoggerHook):
         by_epoch: bool | None = None,
     ) -> None:
         super().__init__(interval, ignore_last, by_epoch)
-        self.log_dir = log_dir
+        self.log_dir = None if log_dir is None else expand(log_dir)
         self.step = 0
         self.purge_step: int | None = None
 
@@ -47,7 +47,7 @@ class TensorboardLoggerHook(LoggerHook):
         from tensorboardX import SummaryWriter  # it imports PyTorch where that is installed
 
         super().before_run(runner)
-        folder = Path(self.log_dir or runner.work_dir / "tf_logs")
+        folder = self.log_dir or runner.work_dir / "tf_logs"
         self.writer = SummaryWriter(
             str(folder),
             purge_step=self.purge_step,

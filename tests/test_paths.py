@@ -1,0 +1,100 @@
+"""`~` and `$NAME` in every path that a user can give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jaxcls import command
+from jaxcls.config import load_config
+from jaxcls.data import sources
+from jaxcls.engine import hooks
+from jaxcls.engine.checkpoints.storage import Checkpoints, locate, restore_checkpoint
+from jaxcls.errors import UserError
+from jaxcls.paths import expand
+from jaxcls.results import Results
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Where `~` and `$WHERE` are."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WHERE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", ["~/a/b", "$WHERE/a/b", "${WHERE}/a/b", "$HOME/a/b"])
+def test_what_a_shell_replaces(home, path):
+    assert expand(path) == home / "a/b"
+
+
+def test_other_paths_become_absolute(home, monkeypatch):
+    monkeypatch.chdir(home)
+    assert expand("a/b") == home / "a/b"
+    assert expand(Path("a")) == home / "a"
+    assert expand("cost 5$/x~y") == home / "cost 5$/x~y"
+    (home / "a$b").mkdir()
+    assert expand("a$b") == home / "a$b"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("$NOT_SET_AT_ALL/x", "the environment variable NOT_SET_AT_ALL is not set"),
+        ("x/${NOT_SET_AT_ALL}", "the environment variable NOT_SET_AT_ALL is not set"),
+        ("~nobody_of_this_name/x", "there is no user 'nobody_of_this_name'"),
+        (3, "3: expected a path"),
+        (None, "None: expected a path"),
+        ("a\0b", "expected a path"),
+    ],
+)
+def test_refuses(path, message):
+    with pytest.raises(UserError, match=message):
+        expand(path)
+
+
+# what takes a path -> how it is called with one
+TAKERS = {
+    "CustomDataset": sources.CustomDataset,
+    "ann_file": lambda path: sources.CustomDataset(".", path),
+    "classes": lambda path: sources.CustomDataset(".", classes=path),
+    "ImageNet": sources.ImageNet,
+    "ImageNet21k": sources.ImageNet21k,
+    "MultiLabelDataset": lambda path: sources.MultiLabelDataset(path, "a.txt"),
+    "multi-label text": lambda path: sources.MultiLabelDataset(".", path),
+    "multi-label JSON": lambda path: sources.MultiLabelDataset(".", f"{path}.json"),
+    "VOC": lambda path: sources.VOC(path, "a.txt"),
+    "VOC ann_file": lambda path: sources.VOC(".", path),
+    "CUB": lambda path: sources.CUB(path, *"abc"),
+    "CUB ann_file": lambda path: sources.CUB(".", path, "b", "c"),
+    "StanfordCars": sources.StanfordCars,
+    "StanfordCars ann_file": lambda path: sources.StanfordCars(".", ann_file=path),
+    "CIFAR10": lambda path: sources.CIFAR10(path, download=False),
+    "MNIST": lambda path: sources.MNIST(path, download=False),
+    "TFDS": lambda path: sources.TFDS("svhn_cropped", "train", data_dir=path),
+    "--ckpt, load_from": locate,
+    "resume_from": restore_checkpoint,
+    "saved config": load_config,
+    "--out": lambda path: Results(f"{path}/x.csv"),
+}
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_messages_name_the_place_that_was_looked_at(home, name):
+    with pytest.raises(UserError, match=f"{home}/nowhere"):
+        TAKERS[name]("~/nowhere")
+
+
+def test_what_is_written(home):
+    assert Checkpoints("~/work").workdir == home / "work"
+    assert hooks.TensorboardLoggerHook(log_dir="~/board").log_dir == home / "board"
+    profiler = hooks.ProfilerHook(trace_dir="$WHERE/trace", json_trace_path="~/trace.json")
+    assert (profiler.trace_dir, profiler.json_trace_path) == (home / "trace", home / "trace.json")
+
+
+@pytest.mark.parametrize("argument", ["--config=~/a.py:tiny", "-config=$WHERE/a.py:tiny"])
+def test_the_config_flag(home, argument):
+    assert command._with_expanded_config(argument) == f"{argument.partition('=')[0]}={home}/a.py:tiny"
+    for other in ("--config.data.x=~/a", "--workdir=~/a", "--config", "~/a", "--config=configs/a.py:~"):
+        assert command._with_expanded_config(other) == other
