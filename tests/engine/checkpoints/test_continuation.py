@@ -62,7 +62,7 @@ def assert_same(runner, workdir, expected, expected_workdir):
 
 
 def interrupted_at(iteration, config, workdir, number=signal.SIGTERM):
-    hook = {"type": "tests.engine.test_continuation:SignalHook", "iteration": iteration, "number": number}
+    hook = {"type": "tests.engine.checkpoints.test_continuation:SignalHook", "iteration": iteration, "number": number}
     config.custom_hooks = [hook]
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with pytest.raises(Interrupted, match=f"{signal.Signals(number).name}: stopped at epoch .*continue with --resume"):

@@ -5,13 +5,13 @@ import math
 import re
 
 import pytest
-from tests.engine.test_runner import Counting, Training, runner_for
 
 from jaxcls.engine.hooks import CheckpointHook, EvalHook, IterTimerHook, TextLoggerHook
 from jaxcls.engine.hooks.evaluation import infer_rule
 from jaxcls.engine.log import open_log
 from jaxcls.errors import UserError
 from jaxcls.metrics import METRIC_NAMES
+from tests.engine.runner.test_runner import Counting, Training, runner_for
 
 
 class Evaluator:

@@ -90,7 +90,7 @@ def test_priorities():
 def test_hooks_of_the_users_own(tmp_path):
     runner = runner_for(tmp_path)
     runner.register_hook_from_cfg(
-        {"type": "tests.engine.test_runner:Recorder", "name": "x", "calls": [], "priority": 7}
+        {"type": "tests.engine.runner.test_runner:Recorder", "name": "x", "calls": [], "priority": 7}
     )
     assert (type(runner.hooks[0]).__name__, runner.hooks[0].priority) == ("Recorder", 7)
     with pytest.raises(UserError, match=r"custom_hooks: 'ChekpointHook' is not in .*did you mean 'CheckpointHook'"):

@@ -5,13 +5,13 @@ import functools
 import jax
 import numpy as np
 import pytest
-from tests.engine.test_train_step import ONE, batches, small
 
 import jaxcls
 from jaxcls.engine.optim import build_grad_clip
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
+from tests.engine.step.test_train_step import ONE, batches, small
 
 
 def last_only(step):

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tests.engine.test_train_step import ONE, batches, small
 
 import jaxcls
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
+from tests.engine.step.test_train_step import ONE, batches, small
 
 
 def momentums(ema, steps):

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tests.engine.test_train_step import ONE, batches, small
 
 import jaxcls
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision, build_precision
 from jaxcls.engine.step.train_step import make_eval_step, make_train_step
 from jaxcls.errors import UserError
+from tests.engine.step.test_train_step import ONE, batches, small
 
 
 def tiny():
