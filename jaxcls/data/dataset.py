@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
 from jaxcls.data.decode import DamagedImageError
 from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.files import some
+from jaxcls.data.sources.labels import in_terms_of
 from jaxcls.data.transforms import Normalize
 from jaxcls.data.transforms.base import OnDevice, Sample, check_choice
 from jaxcls.errors import UserError
@@ -59,6 +61,26 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def in_terms_of(self, classes: Sequence[str], where: str, reference: str) -> Dataset:
+        """The dataset with its labels in terms of the classes of another one, the reference, by their names.
+
+        Classes that are missing here, and labels that go by their numbers, are named in a warning.
+
+        Args:
+            classes: the reference's.
+            where: what to call this dataset in messages.
+            reference: what to call the reference.
+
+        Raises:
+            UserError: this dataset has another class.
+        """
+        source, own = in_terms_of(self.source, classes, where, reference), set(self.classes)
+        if not own <= set(classes):
+            _log.warning("%s or %s does not name its classes: labels go by their numbers", where, reference)
+        elif missing := [name for name in classes if name not in own]:
+            _log.warning("%s has no %s, which %s has", where, some(missing), reference)
+        return dataclasses.replace(self, source=source)
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:
         """The source's sample with the host's transforms applied."""

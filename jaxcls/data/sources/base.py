@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+
+def digest(*parts: bytes) -> str:
+    """A short fingerprint of bytes."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(part)
+    return hasher.hexdigest()[:16]
 
 
 class Source(ABC):
@@ -28,6 +38,17 @@ class Source(ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+    def names_digest(self) -> str:
+        """A fingerprint of what the samples are called, in their order, wherever their folder lies.
+
+        Sources of many files override it where they need not make all samples for it.
+        """
+        if "filename" not in self[0]:
+            return digest()
+        names = [os.fsencode(sample["filename"]) for sample in self]
+        folder = os.path.commonpath([os.path.dirname(name) for name in names])
+        return digest(*(name[len(folder) :] + b"\0" for name in names))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[index] for index in range(len(self)))

@@ -16,13 +16,14 @@ class CustomDataset(FileSource):
         ann_file: a text file of `path label` lines, paths relative to `data_prefix`. None: each folder in
             `data_prefix` is a class, in alphabetical order, with all images in and below it. Hidden files and folders
             are left out.
-        classes: the names, or a text file with one a line. None: the folders' names, or the numbers in `ann_file`.
+        classes: names, or a text file with one a line. Of class folders: which of them to read, in which order; None:
+            all. Of an annotation file: the names of the labels 0, 1, ...; None: these numbers.
         extensions: of the image files in class folders, case ignored.
         test_mode: only a mark, as in the original.
 
     Raises:
-        UserError: a missing file or folder, a class without images, an annotation that does not parse, or a count of
-            classes that does not fit.
+        UserError: a missing file or folder, a class without a folder or without images, an annotation that does not
+            parse, or a label beyond the classes.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.base import Source, digest
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -48,6 +48,10 @@ class FileSource(Source):
         label = self._labels[index]
         return {"filename": self.path(index), "label": label if label.ndim else int(label)}
 
+    def names_digest(self) -> str:
+        """A fingerprint of the files' paths relative to the folder."""
+        return digest(self._names, self._ends.tobytes())
+
     def path(self, index: int) -> str:
         """The file's absolute path."""
         index = range(len(self))[index]
@@ -76,7 +80,7 @@ def class_names(classes: str | Sequence[str] | None) -> tuple[str, ...] | None:
     """The names given, or read from a text file with one a line."""
     if isinstance(classes, str):
         classes = read_lines(classes)
-    return None if classes is None else tuple(classes)
+    return None if classes is None else tuple(map(str, classes))
 
 
 def read_lines(path: str | Path) -> list[str]:

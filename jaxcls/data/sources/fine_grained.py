@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcls.data.sources.files import FileSource, class_names, image_folder, read_lines
+from jaxcls.data.sources.naming import chosen
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -19,7 +20,8 @@ class CUB(FileSource):
         ann_file: `images.txt`.
         image_class_labels_file: `image_class_labels.txt`.
         train_test_split_file: `train_test_split.txt`.
-        classes: the names, or a text file with one a line. None: the folders' names, without their numbers.
+        classes: which of the classes, in which order, or a text file with one a line. None: all. Their names are the
+            folders', without the numbers.
         test_mode: the test images instead of the training ones.
 
     Raises:
@@ -41,16 +43,22 @@ class CUB(FileSource):
             lengths = ", ".join(f"{file}: {len(column)}" for file, column in columns.items())
             raise UserError(f"CUB: the files differ in length: {lengths}")
         names, labels, splits = columns.values()
-        wanted = "0" if test_mode else "1"
+        wanted, own = "0" if test_mode else "1", _folder_names(names, labels)
         samples = [
             (name, int(label) - 1) for name, label, part in zip(names, labels, splits, strict=True) if part == wanted
         ]
-        super().__init__(
-            folder,
-            [name for name, _ in samples],
-            [label for _, label in samples],
-            class_names(classes) or _folder_names(names, labels),
-        )
+        super().__init__(folder, *_of_classes(samples, own, class_names(classes), ann_file))
+
+
+def _of_classes(
+    samples: Sequence[tuple[str, int]], own: Sequence[str], given: Sequence[str] | None, where: str
+) -> tuple[list[str], list[int], tuple[str, ...]]:
+    """The file names and labels of the samples of the given classes, and these."""
+    if wrong := [label + 1 for _, label in samples if not 0 <= label < len(own)]:
+        raise UserError(f"{where}: label {wrong[0]}, but there are {len(own)} classes: 1..{len(own)}")
+    classes, places = chosen(own, given, where)
+    kept = [(name, int(places[label])) for name, label in samples if places[label] >= 0]
+    return [name for name, _ in kept], [label for _, label in kept], classes
 
 
 def _folder_names(names: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
@@ -73,7 +81,8 @@ class StanfordCars(FileSource):
         data_prefix: the folder with `cars_train`, `cars_test` and `devkit`.
         test_mode: the test images instead of the training ones.
         ann_file: None: `devkit/cars_train_annos.mat` or `devkit/cars_test_annos_withlabels.mat`.
-        classes: the names, or a text file with one a line. None: those in `devkit/cars_meta.mat`.
+        classes: which of the classes in `devkit/cars_meta.mat`, in which order, or a text file with one a line. None:
+            all. Where that file is not there, the names of all classes, in the order of their numbers.
 
     Raises:
         UserError: a missing or damaged file, or SciPy is not installed.
@@ -91,11 +100,10 @@ class StanfordCars(FileSource):
         annotations = _load_mat(expand(ann_file) if ann_file else root / "devkit" / default, "annotations")
         # Each record: the box's four sides, the class from 1 on, the file's name.
         samples = [(str(record[5][0]), int(record[4][0][0]) - 1) for record in annotations]
-        names = class_names(classes) or tuple(
-            str(name[0]) for name in _load_mat(root / "devkit" / "cars_meta.mat", "class_names")
-        )
+        given, meta = class_names(classes), root / "devkit" / "cars_meta.mat"
+        own = given if given and not meta.exists() else tuple(str(name[0]) for name in _load_mat(meta, "class_names"))
         folder = root / ("cars_test" if test_mode else "cars_train")
-        super().__init__(folder, [name for name, _ in samples], [label for _, label in samples], names)
+        super().__init__(folder, *_of_classes(samples, own, given, str(meta)))
 
 
 def _load_mat(path: Path, key: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxcls.data.sources.files import read_lines, some
+from jaxcls.data.sources.naming import chosen
 from jaxcls.errors import UserError
 
 
@@ -19,22 +20,26 @@ class Found(NamedTuple):
 
 
 def read_folders(root: Path, classes: tuple[str, ...] | None, extensions: tuple[str, ...]) -> Found:
-    """The images in and below each folder of `root`, hidden ones left out; the folders in alphabetical order.
+    """The images in and below the folders of `root`, hidden ones left out.
+
+    Args:
+        root: holds one folder a class.
+        classes: the folders to read, in this order; None: all, in alphabetical order.
+        extensions: of the images.
 
     Raises:
-        UserError: no folder, one without images, or not as many as `classes`.
+        UserError: no folder, one without images, or a class without a folder.
     """
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not folders:
         raise UserError(f"{root}: no class folders in it; expected one a class, or give ann_file")
-    if classes is not None and len(classes) != len(folders):
-        raise UserError(f"{root}: {len(folders)} class folders ({some(folders)}), but {len(classes)} classes are given")
+    folders, _ = chosen(folders, classes, str(root), "class folders")
     images = {folder: _images(root / folder, extensions) for folder in folders}
     if empty := [folder for folder in folders if not images[folder]]:
         raise UserError(f"{root}: no image in class folder {some(empty)}; expected files {', '.join(extensions)}")
     names = [os.path.join(folder, name) for folder in folders for name in images[folder]]
     labels = [label for label, folder in enumerate(folders) for _ in images[folder]]
-    return Found(names, labels, classes or tuple(folders))
+    return Found(names, labels, folders)
 
 
 def _images(folder: Path, extensions: tuple[str, ...]) -> list[str]:

@@ -17,12 +17,13 @@ class ImageNet(FileSource):
     Args:
         data_prefix: the folder with the images.
         ann_file: a text file of `path label` lines, as `meta/train.txt` and `meta/val.txt`. None: one folder a class.
-        classes: names, or a text file with one a line. None: the folders' names (`n01440764`, ...), where the images
-            are in folders, else the numbers; then there have to be 1,000.
+        classes: names, or a text file with one a line. Of class folders: which of them to read, in which order. Of an
+            annotation file: the names of the labels 0, 1, ... None: the folders' names (`n01440764`, ...), where the
+            images are in folders, else the numbers; then there have to be 1,000.
         test_mode: only a mark, as in the original.
 
     Raises:
-        UserError: a missing file or folder, or a count of classes that does not fit.
+        UserError: a missing file or folder, or classes that do not fit.
     """
 
     def __init__(
@@ -50,13 +51,13 @@ class ImageNet21k(FileSource):
         data_prefix: the folder with the images.
         ann_file: a text file of `path label` lines. None: one folder a class; then all folders are read, which takes
             long.
-        classes: names, or a text file with one a line. None: the folders' names, else the numbers.
+        classes: as `ImageNet`'s. None: the folders' names, else the numbers.
         serialize_data: of no effect; names always lie in one block, as the original's with True.
         recursion_subdir: as in the original, True.
         test_mode: only a mark, as in the original.
 
     Raises:
-        UserError: a missing file or folder, or a count of classes that does not fit.
+        UserError: a missing file or folder, or classes that do not fit.
     """
 
     def __init__(

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from jaxcls.data.sources.files import FileSource, class_names, image_folder, read_lines
+from jaxcls.data.sources.labels import relabelled
+from jaxcls.data.sources.naming import chosen
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -23,7 +25,8 @@ class MultiLabelDataset(FileSource):
         ann_file: a text file of lines `path label,label,...` (`path -` without labels), or a JSON file as in
             MMPretrain 1.x: `{"metainfo": {"classes": [...]}, "data_list": [{"img_path": ..., "gt_label": [...]}]}`,
             the labels numbers or names.
-        classes: the names, or a text file with one a line. None: the JSON file's, or the numbers.
+        classes: the names, or a text file with one a line; where the JSON file names its classes, which of them, in
+            which order. None: the JSON file's, or the numbers.
         test_mode: only a mark, as in the original.
 
     Raises:
@@ -33,10 +36,11 @@ class MultiLabelDataset(FileSource):
     def __init__(
         self, data_prefix: str, ann_file: str, classes: str | Sequence[str] | None = None, test_mode: bool = False
     ) -> None:
-        folder, names = image_folder(data_prefix), class_names(classes)
+        folder, given = image_folder(data_prefix), class_names(classes)
+        names = given
         if ann_file.endswith(".json"):
             entries, own_names = _read_json(ann_file)
-            names = names or own_names
+            names = own_names or given
         else:
             entries = [_parse(line, f"{ann_file}:{number}") for number, line in enumerate(read_lines(ann_file), 1)]
         if not entries:
@@ -44,7 +48,8 @@ class MultiLabelDataset(FileSource):
         if names is None:
             names = tuple(map(str, range(1 + max((label for _, labels in entries for label in labels), default=0))))
         matrix = np.stack([_row(labels, names, f"{ann_file}: {path!r}") for path, labels in entries])
-        super().__init__(folder, [path for path, _ in entries], matrix, names)
+        names, places = chosen(names, given, ann_file)
+        super().__init__(folder, [path for path, _ in entries], relabelled(matrix, places, len(names)), names)
 
 
 def _parse(line: str, where: str) -> tuple[str, list[Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxcls.data.decode import decode_image
-from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.base import Source, digest
 from jaxcls.data.sources.prepare import PREPARABLE, prepare
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
@@ -50,7 +50,7 @@ class TFDS(Source):
         if data_dir is not None and "://" not in data_dir:  # a bucket's address is no path
             data_dir = str(expand(data_dir))
         builder = _prepared_builder(name, data_dir)
-        features = builder.info.features
+        features, self._full_name = builder.info.features, builder.info.full_name
         for key in (image_key, label_key):
             if key not in features:
                 raise UserError(f"TFDS {name}: no feature {key!r}; it has {', '.join(features)}")
@@ -70,6 +70,10 @@ class TFDS(Source):
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def names_digest(self) -> str:
+        """A fingerprint of the dataset's name and version: its images have no names."""
+        return digest(self._full_name.encode())
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         image, label = self._kept.get(index) or self._read(index)

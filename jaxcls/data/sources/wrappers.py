@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from jaxcls.builder import build
-from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.base import Source, digest
+from jaxcls.data.sources.labels import in_terms_of
 from jaxcls.errors import UserError
 
 Node = Source | Mapping[str, Any]
@@ -34,6 +35,12 @@ class IndexedSource(Source):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def names_digest(self) -> str:
+        """A fingerprint of the source's names and of which of them are here."""
+        inner = self.source.names_digest()
+        whole = np.array_equal(self.indices, np.arange(len(self.source)))
+        return inner if whole else digest(inner.encode(), self.indices.tobytes())
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self.source[int(self.indices[index])]
@@ -96,7 +103,7 @@ class KFoldDataset(IndexedSource):
 
 
 class ConcatDataset(Source):
-    """Several sources of the same classes, one after the other.
+    """Several sources, one after the other. Their classes are those of the one that has most; the others' go by name.
 
     Args:
         datasets: sources or their configs.
@@ -106,11 +113,12 @@ class ConcatDataset(Source):
     def __init__(self, datasets: Sequence[Node], separate_eval: bool = True) -> None:
         if not datasets:
             raise UserError("datasets: expected at least one")
-        self.datasets = [_source(node, f"datasets[{i}]") for i, node in enumerate(datasets)]
-        self.classes, self.separate_eval = self.datasets[0].classes, separate_eval
-        for i, source in enumerate(self.datasets):
-            if source.classes != self.classes:
-                raise UserError(f"datasets[{i}] has other classes than datasets[0]: {source.classes}, {self.classes}")
+        parts = [_source(node, f"datasets[{i}]") for i, node in enumerate(datasets)]
+        most = max(range(len(parts)), key=lambda i: len(parts[i].classes))
+        self.classes, self.separate_eval = parts[most].classes, separate_eval
+        self.datasets = [
+            in_terms_of(part, self.classes, f"datasets[{i}]", f"datasets[{most}]") for i, part in enumerate(parts)
+        ]
         self.ends = np.cumsum([len(source) for source in self.datasets])
 
     @property
@@ -120,6 +128,11 @@ class ConcatDataset(Source):
 
     def __len__(self) -> int:
         return int(self.ends[-1])
+
+    def names_digest(self) -> str:
+        """A fingerprint of the parts' names."""
+        inner = [part.names_digest() for part in self.datasets]
+        return inner[0] if len(inner) == 1 else digest("".join(inner).encode())
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         index = range(len(self))[index]
