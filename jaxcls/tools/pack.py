@@ -20,7 +20,8 @@ import cv2
 from jaxcls import command
 from jaxcls.data.decode import decode_image
 from jaxcls.data.sources import CustomDataset
-from jaxcls.data.sources.files import FileSource
+from jaxcls.data.sources.base import Source
+from jaxcls.data.sources.labels import in_terms_of
 from jaxcls.data.sources.tfds import quietly
 from jaxcls.data.transforms.resize import resize
 from jaxcls.errors import UserError
@@ -30,7 +31,7 @@ CHUNK = 256  # images that wait to be written
 
 
 def pack(
-    sources: Mapping[str, FileSource],
+    sources: Mapping[str, Source],
     name: str,
     data_dir: str,
     short_side: int = 256,
@@ -43,7 +44,7 @@ def pack(
     bytes they are.
 
     Args:
-        sources: split name -> source; all of the same classes.
+        sources: split name -> source. The classes are the first one's; the others have all or some of them.
         name: the dataset's, lower case with underscores.
         data_dir: the dataset goes to `data_dir/name/1.0.0`.
         short_side: pixels.
@@ -56,10 +57,8 @@ def pack(
     Raises:
         UserError: an image is damaged, the sources' classes differ, or the dataset is there already.
     """
-    classes = next(iter(sources.values())).classes
-    for split, source in sources.items():
-        if source.classes != classes:
-            raise UserError(f"{split}: other classes than the first split: {source.classes}, {classes}")
+    first, classes = next((split, source.classes) for split, source in sources.items())
+    sources = {split: in_terms_of(source, classes, split, first) for split, source in sources.items()}
     if short_side < 1 or not 1 <= quality <= 100:
         raise UserError(f"short_side={short_side!r}, quality={quality!r}: expected 1 or more, 1..100")
     builder = _builder(name, str(expand(data_dir)), classes)
@@ -100,14 +99,12 @@ def _builder(name: str, data_dir: str, classes: Sequence[str]) -> Any:
     return Packed(data_dir=data_dir, file_format="array_record")
 
 
-def _examples(
-    source: FileSource, short_side: int, quality: int, num_workers: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _examples(source: Source, short_side: int, quality: int, num_workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
     cv2.setNumThreads(0)  # OpenCV's own threads would compete with the workers
     with ThreadPoolExecutor(num_workers) as threads:
         for first in range(0, len(source), CHUNK):
             indices = range(first, min(first + CHUNK, len(source)))
-            images = threads.map(lambda index: _smaller(source.path(index), short_side, quality), indices)
+            images = threads.map(lambda index: _smaller(source[index]["filename"], short_side, quality), indices)
             for index, image in zip(indices, images, strict=True):
                 yield index, {"image": image, "label": int(source.labels[index])}
 

@@ -53,7 +53,7 @@ def test_concat():
     assert source.ends.tolist() == [2, 3, 5]
     with pytest.raises(IndexError):
         source[5]
-    with pytest.raises(UserError, match=r"datasets\[1\] has other classes than datasets\[0\]"):
+    with pytest.raises(UserError, match=r"datasets\[1\] has other classes than datasets\[0\]: 'x', 'y' against 'a'"):
         ConcatDataset([Listed([0]), Listed([0], classes="xy")])
 
 

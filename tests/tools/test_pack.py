@@ -35,7 +35,10 @@ def test_packed_images_have_the_shorter_side(folder, tmp_path):
 
 
 def test_small_images_stay_the_very_bytes(folder, tmp_path):
-    pack({"train": CustomDataset(str(folder))}, "pets", str(tmp_path), short_side=24)
+    train, other_order = CustomDataset(str(folder)), CustomDataset(str(folder), classes=["dog", "cat"])
+    pack({"train": train, "val": other_order}, "pets", str(tmp_path), short_side=24)
+    for split in ("train", "val"):  # the classes go by their names
+        assert sorted(TFDS("pets", split, data_dir=str(tmp_path)).labels) == [0, 0, 1]
     source = TFDS("pets", "train", data_dir=str(tmp_path))
     assert (folder / "dog/c.jpg").read_bytes() in [record["image"] for record in source._records]
 
@@ -51,8 +54,8 @@ def test_refuses(folder, tmp_path):
         main(["train", "--name=pets", f"--data_dir={tmp_path}"])
     with pytest.raises(UserError, match="quality=101"):
         main([f"train={folder}", "--name=pets", f"--data_dir={tmp_path}", "--quality=101"])
-    with pytest.raises(UserError, match="val: other classes than the first split"):
-        pack({"train": CustomDataset(str(folder)), "val": CustomDataset(str(folder), classes=list("ab"))}, "x", "y")
+    with pytest.raises(UserError, match="val has other classes than train: 'cat', 'dog' against 'dog'"):
+        pack({"train": CustomDataset(str(folder), classes=["dog"]), "val": CustomDataset(str(folder))}, "x", "y")
     (folder / "dog/c.jpg").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"c\.jpg: not a readable image"):
         main([f"train={folder}", "--name=pets", f"--data_dir={tmp_path}"])
