@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxcls import metrics
+    from jaxcls import metrics, recipes, zoo
     from jaxcls.api import evaluate_model, train_model
     from jaxcls.data.pipeline import build_transform
     from jaxcls.engine.optim import build_optimizer
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jaxcls.engine.step.train_state import TrainState, create_train_state
     from jaxcls.engine.step.train_step import make_eval_step, make_train_step
     from jaxcls.models import build_classifier, build_loss
+    from jaxcls.zoo import list_models
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,10 +30,13 @@ __all__ = [
     "build_transform",
     "create_train_state",
     "evaluate_model",
+    "list_models",
     "make_eval_step",
     "make_train_step",
     "metrics",
+    "recipes",
     "train_model",
+    "zoo",
 ]
 _MODULES = {
     "TrainState": "engine.step.train_state",
@@ -43,6 +47,7 @@ _MODULES = {
     "build_transform": "data.pipeline",
     "create_train_state": "engine.step.train_state",
     "evaluate_model": "api",
+    "list_models": "zoo",
     "make_eval_step": "engine.step.train_step",
     "make_train_step": "engine.step.train_step",
     "train_model": "api",

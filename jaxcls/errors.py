@@ -14,10 +14,15 @@ class UserError(ValueError):
     """
 
 
-def close_names(name: str, allowed: Iterable[str]) -> str:
-    """`did you mean …?` and the allowed names, for the end of an error message."""
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """`did you mean 'a' or 'b'? `, empty where no allowed name is close."""
     allowed = sorted(allowed)
     matches = difflib.get_close_matches(name.lower(), {candidate.lower() for candidate in allowed}, n=3, cutoff=0.6)
     close = [candidate for match in matches for candidate in allowed if candidate.lower() == match]
-    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-    return f"{hint}Allowed: {', '.join(allowed)}"
+    return f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+
+
+def close_names(name: str, allowed: Iterable[str]) -> str:
+    """`did you mean …?` and the allowed names, for the end of an error message."""
+    allowed = sorted(allowed)
+    return f"{did_you_mean(name, allowed)}Allowed: {', '.join(allowed)}"

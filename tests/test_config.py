@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import importlib
-import json
-
 import pytest
-from ml_collections import ConfigDict
 
 from jaxcls.config import complete, load_config, save_config
 from jaxcls.errors import UserError
-from jaxcls.models import build_classifier
 
 SMALL = {"model": {}, "data": {"batch_size": 8, "train": {}}, "optimizer": {}, "runner": {}}
 
@@ -42,26 +37,3 @@ def test_saved_configs_come_back(tmp_path):
         load_config(tmp_path / "config.json")
     with pytest.raises(UserError, match="does not exist"):
         load_config(tmp_path / "other.json")
-
-
-@pytest.mark.parametrize(
-    ("module", "argument"),
-    [
-        ("resnet", "digits"),
-        ("resnet", "cifar10"),
-        ("resnet", "cifar100"),
-        ("resnet", "imagenet2012"),
-        ("lenet5", "mnist"),
-        ("lenet5", "fashion_mnist"),
-    ],
-)
-def test_recipes_are_data_that_build(module, argument):
-    config = importlib.import_module(f"configs.{module}").get_config(argument)
-    assert isinstance(config, ConfigDict)
-    json.dumps(complete(config))
-    build_classifier(config.model)
-
-
-def test_an_unknown_variant_names_the_known_ones():
-    with pytest.raises(ValueError, match="allowed are digits, cifar10"):
-        importlib.import_module("configs.resnet").get_config("cifar11")

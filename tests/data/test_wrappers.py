@@ -124,3 +124,14 @@ def test_a_list_is_concatenated():
 def test_refuses(node, message):
     with pytest.raises(UserError, match=message):
         build_dataset(node)
+
+
+def test_stratified_folds_hold_a_share_of_each_class():
+    source = Listed([0] * 11 + [1] * 5 + [2] * 3)
+    folds = [KFoldDataset(source, fold, 5, test_mode=True, seed=0, stratified=True) for fold in range(5)]
+    assert sorted(i for fold in folds for i in fold.indices) == list(range(19))
+    assert np.bincount(folds[0].labels, minlength=3).tolist() == [2, 1, 0]
+    rest = KFoldDataset(source, 0, 5, seed=0, stratified=True)
+    assert sorted([*rest.indices, *folds[0].indices]) == list(range(19))
+    with pytest.raises(UserError, match="one label an image"):
+        KFoldDataset(Listed([[0, 1], [1, 1]]), stratified=True)

@@ -87,19 +87,45 @@ class KFoldDataset(IndexedSource):
         num_splits: how many folds, of almost equal size.
         test_mode: the fold itself, instead of all others.
         seed: the dataset is shuffled before it is split; None: it is not.
+        stratified: each class is split by itself; of n images of a class, n // num_splits are in fold 0.
     """
 
     def __init__(
-        self, dataset: Node, fold: int = 0, num_splits: int = 5, test_mode: bool = False, seed: int | None = None
+        self,
+        dataset: Node,
+        fold: int = 0,
+        num_splits: int = 5,
+        test_mode: bool = False,
+        seed: int | None = None,
+        stratified: bool = False,
     ) -> None:
         if not 0 <= fold < num_splits:
             raise UserError(f"fold={fold!r}, num_splits={num_splits!r}: expected a fold in 0..num_splits - 1")
         source = _source(dataset, "dataset")
-        indices = list(range(len(source)))
+        indices = np.arange(len(source))
         if seed is not None:
             np.random.default_rng(seed).shuffle(indices)
-        start, stop = (len(source) * edge // num_splits for edge in (fold, fold + 1))
-        super().__init__(source, indices[start:stop] if test_mode else indices[:start] + indices[stop:])
+        if stratified:
+            folds = num_splits - 1 - _ranks(source.labels[indices]) % num_splits
+        else:
+            edges = [len(source) * edge // num_splits for edge in range(1, num_splits)]
+            folds = np.searchsorted(edges, np.arange(len(source)), side="right")
+        super().__init__(source, indices[(folds == fold) == test_mode])
+
+
+def _ranks(labels: np.ndarray) -> np.ndarray:
+    """How many of the same label (n,) come before each.
+
+    Raises:
+        UserError: several labels an image.
+    """
+    if labels.ndim != 1:
+        raise UserError("stratified=True: expected one label an image, got several")
+    order = np.argsort(labels, kind="stable")
+    _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    ranks = np.empty(len(labels), np.int64)
+    ranks[order] = np.arange(len(labels)) - np.repeat(starts, counts)
+    return ranks
 
 
 class ConcatDataset(Source):
