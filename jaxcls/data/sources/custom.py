@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxcls.data.sources.annotations import read_annotations
 from jaxcls.data.sources.files import EXTENSIONS, FileSource, class_names, image_folder
-from jaxcls.data.sources.folders import read_annotations, read_folders
+from jaxcls.data.sources.folders import read_folders
 
 
 class CustomDataset(FileSource):

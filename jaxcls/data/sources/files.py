@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxcls.data.sources.base import Source, digest
+from jaxcls.data.sources.text import read_lines
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -76,23 +78,36 @@ def image_folder(data_prefix: str) -> Path:
     return folder
 
 
-def class_names(classes: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    """The names given, or read from a text file with one a line."""
-    if isinstance(classes, str):
-        classes = read_lines(classes)
-    return None if classes is None else tuple(map(str, classes))
-
-
-def read_lines(path: str | Path) -> list[str]:
-    """A text file's lines, stripped, without the empty ones at its end.
+def class_names(classes: str | os.PathLike | Sequence[str] | None) -> tuple[str, ...] | None:
+    """The names given, or read from a text file with one a line.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or what is given are not names, each another.
     """
+    if classes is None:
+        return None
+    if isinstance(classes, str | os.PathLike):
+        where, given = str(expand(classes)), tuple(read_lines(classes))
+    else:
+        where, given = "classes", tuple(str(name) if isinstance(name, int) else name for name in classes)
+    if not given:
+        raise UserError(f"{where}: no class names in it, expected one or more")
+    for number, name in enumerate(given, 1):
+        if not (isinstance(name, str) and name and is_text(name)):
+            raise UserError(f"{where}: name {number} is {name!r}, expected text")
+    if len(set(given)) != len(given):
+        twice = [name for name, count in Counter(given).items() if count > 1]
+        raise UserError(f"{where}: {some(twice)} more than once; each class needs a name of its own")
+    return given
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written in UTF-8; a file's need not be."""
     try:
-        return [line.strip() for line in expand(path).read_text(encoding="utf-8").rstrip().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def some(names: Sequence[str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxcls.data.sources.files import FileSource, class_names, image_folder, read_lines
+from jaxcls.data.sources.files import FileSource, class_names, image_folder, some
 from jaxcls.data.sources.naming import chosen
+from jaxcls.data.sources.text import Problems, filled_lines, quoted
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -38,16 +40,14 @@ class CUB(FileSource):
         test_mode: bool = False,
     ) -> None:
         folder = image_folder(data_prefix)
-        columns = {file: _second_column(file) for file in (ann_file, image_class_labels_file, train_test_split_file)}
-        if len({len(column) for column in columns.values()}) != 1:
-            lengths = ", ".join(f"{file}: {len(column)}" for file, column in columns.items())
-            raise UserError(f"CUB: the files differ in length: {lengths}")
-        names, labels, splits = columns.values()
-        wanted, own = "0" if test_mode else "1", _folder_names(names, labels)
-        samples = [
-            (name, int(label) - 1) for name, label, part in zip(names, labels, splits, strict=True) if part == wanted
-        ]
-        super().__init__(folder, *_of_classes(samples, own, class_names(classes), ann_file))
+        paths = _read_column(ann_file, ".+", "a path")
+        labels = _read_column(image_class_labels_file, "[1-9][0-9]{0,8}", "a class number from 1 on")
+        splits = _read_column(train_test_split_file, "[01]", "1 for training or 0 for testing")
+        _check_numbers({ann_file: paths, image_class_labels_file: labels, train_test_split_file: splits})
+        own = _folder_names(list(paths.values()), list(labels.values()))
+        wanted = [number for number, part in splits.items() if part == ("0" if test_mode else "1")]
+        samples = [(paths[number], int(labels[number]) - 1) for number in wanted]
+        super().__init__(folder, *_of_classes(samples, own, class_names(classes), str(expand(ann_file))))
 
 
 def _of_classes(
@@ -61,17 +61,37 @@ def _of_classes(
     return [name for name, _ in kept], [label for _, label in kept], classes
 
 
-def _folder_names(names: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
+def _folder_names(paths: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
     """`001.Black_footed_Albatross/...` of class 1 -> `Black_footed_Albatross`."""
-    found = {int(label): name.partition("/")[0].partition(".")[2] for name, label in zip(names, labels, strict=True)}
+    found = {int(label): path.partition("/")[0].partition(".")[2] for path, label in zip(paths, labels, strict=True)}
+    if missing := sorted(set(range(1, len(found) + 1)) - found.keys()):
+        raise UserError(f"CUB: no image is of class {missing[0]}, but the largest number is {max(found)}")
     return tuple(found[label] for label in sorted(found))
 
 
-def _second_column(path: str) -> list[str]:
-    column = [line.partition(" ")[2] for line in read_lines(path)]
-    if "" in column:
-        raise UserError(f"{path}:{column.index('') + 1}: expected two columns")
+def _read_column(file: str, pattern: str, what: str) -> dict[str, str]:
+    """The lines `number value` of a file: image number -> value."""
+    path, problems, column = expand(file), Problems(), {}
+    for number, line in filled_lines(path):
+        image, *rest = line.split(None, 1)
+        if not (rest and re.fullmatch(pattern, rest[0], re.ASCII)):
+            problems.add(f"{path}:{number}", f"expected two columns, an image's number and {what}; got {quoted(line)}")
+        elif image in column:
+            problems.add(f"{path}:{number}", f"image {image} is there already")
+        else:
+            column[image] = rest[0]
+    problems.check()
     return column
+
+
+def _check_numbers(columns: Mapping[str, Mapping[str, str]]) -> None:
+    if len({len(column) for column in columns.values()}) != 1:
+        lengths = ", ".join(f"{expand(file)}: {len(column)}" for file, column in columns.items())
+        raise UserError(f"CUB: the files differ in length: {lengths}")
+    (first, numbers), *others = columns.items()
+    for file, column in others:
+        if odd := sorted(column.keys() ^ numbers.keys()):
+            raise UserError(f"CUB: only one of {expand(first)} and {expand(file)} has the images {some(odd)}")
 
 
 class StanfordCars(FileSource):
@@ -97,9 +117,12 @@ class StanfordCars(FileSource):
     ) -> None:
         root = image_folder(data_prefix)
         default = "cars_test_annos_withlabels.mat" if test_mode else "cars_train_annos.mat"
-        annotations = _load_mat(expand(ann_file) if ann_file else root / "devkit" / default, "annotations")
-        # Each record: the box's four sides, the class from 1 on, the file's name.
-        samples = [(str(record[5][0]), int(record[4][0][0]) - 1) for record in annotations]
+        path = expand(ann_file) if ann_file else root / "devkit" / default
+        annotations = _load_mat(path, "annotations")
+        try:  # each record: the box's four sides, the class from 1 on, the file's name
+            samples = [(str(record[5][0]), int(record[4][0][0]) - 1) for record in annotations]
+        except (IndexError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: expected records of a box, a class and a file's name: {error}") from error
         given, meta = class_names(classes), root / "devkit" / "cars_meta.mat"
         own = given if given and not meta.exists() else tuple(str(name[0]) for name in _load_mat(meta, "class_names"))
         folder = root / ("cars_test" if test_mode else "cars_train")
@@ -113,5 +136,5 @@ def _load_mat(path: Path, key: str) -> Any:
         raise UserError("StanfordCars needs SciPy: pip install scipy") from error
     try:
         return loadmat(path)[key][0]
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # SciPy's readers raise many kinds for damaged files
         raise UserError(f"{path}: expected a MATLAB file with {key!r}: {error!r}") from error

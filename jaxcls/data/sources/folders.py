@@ -1,4 +1,4 @@
-"""One folder a class, and annotation files with one label an image."""
+"""One folder a class."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxcls.data.sources.files import read_lines, some
+from jaxcls.data.sources.files import some
 from jaxcls.data.sources.naming import chosen
 from jaxcls.errors import UserError
 
@@ -30,10 +30,10 @@ def read_folders(root: Path, classes: tuple[str, ...] | None, extensions: tuple[
     Raises:
         UserError: no folder, one without images, or a class without a folder.
     """
-    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not folders:
+    found = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if not found:
         raise UserError(f"{root}: no class folders in it; expected one a class, or give ann_file")
-    folders, _ = chosen(folders, classes, str(root), "class folders")
+    folders, _ = chosen(found, classes, str(root), "class folders")
     images = {folder: _images(root / folder, extensions) for folder in folders}
     if empty := [folder for folder in folders if not images[folder]]:
         raise UserError(f"{root}: no image in class folder {some(empty)}; expected files {', '.join(extensions)}")
@@ -49,25 +49,3 @@ def _images(folder: Path, extensions: tuple[str, ...]) -> list[str]:
         for name in names
         if name.lower().endswith(extensions) and not name.startswith(".")
     )
-
-
-def read_annotations(ann_file: str, classes: tuple[str, ...] | None) -> Found:
-    """The lines `path label`.
-
-    Raises:
-        UserError: a line that does not parse, or a label beyond the classes; with the line's number.
-    """
-    names, labels = [], []
-    for number, line in enumerate(read_lines(ann_file), 1):
-        name, _, label = line.rpartition(" ")
-        if not name.strip() or not label.isdecimal():
-            raise UserError(f"{ann_file}:{number}: {line!r}: expected 'path label', the label a whole number")
-        if classes is not None and int(label) >= len(classes):
-            raise UserError(
-                f"{ann_file}:{number}: label {label}, but there are {len(classes)} classes: 0..{len(classes) - 1}"
-            )
-        names.append(name.strip())
-        labels.append(int(label))
-    if not names:
-        raise UserError(f"{ann_file}: no annotations in it; expected lines 'path label'")
-    return Found(names, labels, classes or tuple(map(str, range(max(labels) + 1))))

@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from jaxcls.data.sources.annotations import read_annotations
 from jaxcls.data.sources.files import EXTENSIONS, FileSource, class_names, image_folder
-from jaxcls.data.sources.folders import Found, read_annotations, read_folders
+from jaxcls.data.sources.folders import Found, read_folders
 from jaxcls.errors import UserError
 
 

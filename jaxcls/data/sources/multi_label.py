@@ -1,20 +1,23 @@
-"""Several labels an image: annotation files, and PASCAL VOC."""
+"""Several labels an image, from annotation files."""
 
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxcls.data.sources.files import FileSource, class_names, image_folder, read_lines
+from jaxcls.data.sources.annotations import TOO_LARGE, class_limit, read_label_lists
+from jaxcls.data.sources.files import FileSource, class_names, image_folder, is_text, some
 from jaxcls.data.sources.labels import relabelled
 from jaxcls.data.sources.naming import chosen
+from jaxcls.data.sources.text import Problems, quoted, read_text
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
+
+Entry = tuple[str, str, list[Any]]  # place in the annotation file, image path, labels
+SHAPE = 'expected JSON with data_list, a list of {"img_path": "…", "gt_label": […]}'
 
 
 class MultiLabelDataset(FileSource):
@@ -37,96 +40,84 @@ class MultiLabelDataset(FileSource):
         self, data_prefix: str, ann_file: str, classes: str | Sequence[str] | None = None, test_mode: bool = False
     ) -> None:
         folder, given = image_folder(data_prefix), class_names(classes)
-        names = given
-        if ann_file.endswith(".json"):
+        if expand(ann_file).suffix.lower() == ".json":
             entries, own_names = _read_json(ann_file)
-            names = own_names or given
         else:
-            entries = [_parse(line, f"{ann_file}:{number}") for number, line in enumerate(read_lines(ann_file), 1)]
+            entries, own_names = read_label_lists(ann_file), None
         if not entries:
-            raise UserError(f"{ann_file}: no annotations in it; expected lines 'path label,label,...'")
-        if names is None:
-            names = tuple(map(str, range(1 + max((label for _, labels in entries for label in labels), default=0))))
-        matrix = np.stack([_row(labels, names, f"{ann_file}: {path!r}") for path, labels in entries])
-        names, places = chosen(names, given, ann_file)
-        super().__init__(folder, [path for path, _ in entries], relabelled(matrix, places, len(names)), names)
+            raise UserError(f"{expand(ann_file)}: no annotations in it; expected lines 'path label,label,...'")
+        own = own_names or given or _numbers(entries)
+        names, places = chosen(own, given, str(expand(ann_file)))
+        labels = relabelled(_matrix(entries, own), places, len(names))
+        super().__init__(folder, [path for _, path, _ in entries], labels, names)
 
 
-def _parse(line: str, where: str) -> tuple[str, list[Any]]:
-    path, _, labels = line.rpartition(" ")
-    numbers = [] if labels == "-" else labels.split(",")
-    if not path or not all(number.isdecimal() for number in numbers):
-        raise UserError(f"{where}: {line!r}: expected 'path label,label,...', whole numbers, or 'path -'")
-    return path.strip(), list(map(int, numbers))
-
-
-def _read_json(ann_file: str) -> tuple[list[tuple[str, list[Any]]], tuple[str, ...] | None]:
-    try:
-        content = json.loads(expand(ann_file).read_text(encoding="utf-8"))
-        entries = [(entry["img_path"], list(entry["gt_label"])) for entry in content["data_list"]]
-        classes = content.get("metainfo", {}).get("classes")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+def _numbers(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The classes `0`, `1`, ... up to the largest label."""
+    labels = [label for _, _, labels in entries for label in labels]
+    if named := [label for label in labels if isinstance(label, str)]:
         raise UserError(
-            f"{expand(ann_file)}: expected JSON with data_list, img_path and gt_label: {error!r}"
-        ) from error
-    return entries, None if classes is None else tuple(classes)
+            f"{entries[0][0]}: labels are names ({some(sorted(set(named)))}), but nothing says which number each has: "
+            'add "metainfo": {"classes": […]} to the file, or give classes'
+        )
+    limit, problems = class_limit(labels, 1_000), Problems()
+    for place, path, own in entries:
+        for label in own:
+            if label >= limit:
+                problems.add(place, f"{path!r}: label {label}, {TOO_LARGE}")
+    problems.check()
+    return tuple(map(str, range(1 + max(labels, default=0))))
 
 
-def _row(labels: Sequence[Any], classes: tuple[str, ...], where: str) -> np.ndarray:
-    row = np.zeros(len(classes), np.int32)
-    for label in labels:
-        if label in classes:
-            row[classes.index(label)] = 1
-        elif isinstance(label, int) and 0 <= label < len(classes):
-            row[label] = 1
-        else:
-            raise UserError(f"{where}: label {label!r}, but the classes are 0..{len(classes) - 1}")
-    return row
+def _matrix(entries: Sequence[Entry], classes: tuple[str, ...]) -> np.ndarray:
+    """int32 (n, K), 1 where an image has a class."""
+    matrix, problems = np.zeros((len(entries), len(classes)), np.int32), Problems()
+    numbers = {name: number for number, name in enumerate(classes)}
+    for row, (place, path, labels) in zip(matrix, entries, strict=True):
+        for label in labels:
+            number = numbers.get(label, -1) if isinstance(label, str) else label
+            if 0 <= number < len(classes):
+                row[number] = 1
+            else:
+                names = f" ({some(classes)})" if isinstance(label, str) else ""
+                problems.add(place, f"{path!r}: label {label!r}, but the classes are 0..{len(classes) - 1}{names}")
+    problems.check()
+    return matrix
 
 
-class VOC(FileSource):
-    """PASCAL VOC 2007 (http://host.robots.ox.ac.uk/pascal/VOC/); `label` is int32 (20,): 1, 0, or -1.
-
-    Args:
-        data_prefix: the folder with `JPEGImages` and `Annotations`, as a rule `VOCdevkit/VOC2007`.
-        ann_file: the file with the images' numbers, as `ImageSets/Main/trainval.txt`.
-        difficult_as_postive: what a class is of which the image has difficult objects alone: 1 with True, 0 with
-            False; None: -1, which the metrics ignore. The original's spelling.
-        classes: the names, or a text file with one a line. None: VOC's 20.
-        test_mode: only a mark, as in the original.
-
-    Raises:
-        UserError: a missing or damaged file.
-    """
-
-    CLASSES = (
-        *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
-        *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
-    )
-
-    def __init__(
-        self,
-        data_prefix: str,
-        ann_file: str,
-        difficult_as_postive: bool | None = None,
-        classes: str | Sequence[str] | None = None,
-        test_mode: bool = False,
-    ) -> None:
-        folder, names = image_folder(data_prefix), class_names(classes) or self.CLASSES
-        difficult = {None: -1, True: 1, False: 0}[difficult_as_postive]
-        numbers = read_lines(ann_file)
-        matrix = [_objects(folder / "Annotations" / f"{number}.xml", names, difficult) for number in numbers]
-        super().__init__(folder, [f"JPEGImages/{number}.jpg" for number in numbers], matrix, names)
-
-
-def _objects(path: Path, classes: tuple[str, ...], difficult: int) -> np.ndarray:
-    row = np.zeros(len(classes), np.int32)
+def _read_json(ann_file: str) -> tuple[list[Entry], tuple[str, ...] | None]:
+    """The entries of MMPretrain's JSON, and the classes' names where it has them."""
+    path, text = str(expand(ann_file)), read_text(ann_file)
     try:
-        objects = ElementTree.parse(path).getroot().findall("object")
-    except (OSError, ElementTree.ParseError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    found = [(thing.findtext("name"), thing.findtext("difficult", "0").strip() == "1") for thing in objects]
-    for name, is_difficult in sorted(found, key=lambda entry: not entry[1]):  # one that is not difficult wins
-        if name in classes:
-            row[classes.index(name)] = difficult if is_difficult else 1
-    return row
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: {SHAPE}: {error}") from error
+    if not (isinstance(content, dict) and isinstance(content.get("data_list"), list)):
+        raise UserError(f"{path}: {SHAPE}")
+    entries, problems = [], Problems()
+    for number, entry in enumerate(content["data_list"]):
+        place = f"{path}: data_list[{number}]"
+        if _is_entry(entry):
+            entries.append((place, entry["img_path"], entry["gt_label"]))
+        else:
+            shape = '{"img_path": "…", "gt_label": […]}, the labels whole numbers or names'
+            problems.add(place, f"{quoted(json.dumps(entry))}: expected {shape}")
+    problems.check()
+    return entries, _own_names(content.get("metainfo") or {}, path)
+
+
+def _is_entry(entry: Any) -> bool:
+    if not (isinstance(entry, dict) and isinstance(entry.get("img_path"), str) and is_text(entry["img_path"])):
+        return False
+    labels = entry.get("gt_label")
+    return isinstance(labels, list) and all(type(label) in (int, str) for label in labels)  # True is an int, too
+
+
+def _own_names(metainfo: Any, path: str) -> tuple[str, ...] | None:
+    classes = metainfo.get("classes") if isinstance(metainfo, dict) else "none"
+    if not isinstance(classes, list | None):
+        raise UserError(f'{path}: metainfo: {quoted(json.dumps(metainfo))}: expected {{"classes": [names]}}')
+    try:
+        return class_names(classes)
+    except UserError as error:
+        raise UserError(f"{path}: metainfo: {error}") from error
