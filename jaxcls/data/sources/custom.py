@@ -32,12 +32,13 @@ class CustomDataset(FileSource):
         data_prefix: str,
         ann_file: str | None = None,
         classes: str | Sequence[str] | None = None,
-        extensions: Sequence[str] = EXTENSIONS,
+        extensions: str | Sequence[str] = EXTENSIONS,
         test_mode: bool = False,
     ) -> None:
         folder, names = image_folder(data_prefix), class_names(classes)
         if ann_file is None:
-            found = read_folders(folder, names, tuple(extension.lower() for extension in extensions))
+            suffixes = (extensions,) if isinstance(extensions, str) else extensions
+            found = read_folders(folder, names, tuple(suffix.lower() for suffix in suffixes))
         else:
             found = read_annotations(ann_file, names)
         super().__init__(folder, *found)

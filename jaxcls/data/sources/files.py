@@ -16,7 +16,11 @@ from jaxcls.data.sources.text import read_lines
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif")
+# What `decode_image` reads everywhere.
+EXTENSIONS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2"),
+)
 
 
 class FileSource(Source):

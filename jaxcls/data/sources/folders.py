@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxcls.data.sources.files import some
+from jaxcls.data.sources.files import is_text, some
 from jaxcls.data.sources.naming import chosen
+from jaxcls.data.sources.walk import Walk
 from jaxcls.errors import UserError
+
+_log = logging.getLogger("jaxcls")
 
 
 class Found(NamedTuple):
@@ -20,32 +24,46 @@ class Found(NamedTuple):
 
 
 def read_folders(root: Path, classes: tuple[str, ...] | None, extensions: tuple[str, ...]) -> Found:
-    """The images in and below the folders of `root`, hidden ones left out.
+    """The images in and below the folders of `root`, hidden ones left out. A warning counts what else is there.
 
     Args:
         root: holds one folder a class.
         classes: the folders to read, in this order; None: all, in alphabetical order.
-        extensions: of the images.
+        extensions: of the images, in lower case.
 
     Raises:
-        UserError: no folder, one without images, or a class without a folder.
+        UserError: no folder, one without images, one that cannot be read, or a class without a folder.
     """
-    found = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not found:
-        raise UserError(f"{root}: no class folders in it; expected one a class, or give ann_file")
-    folders, _ = chosen(found, classes, str(root), "class folders")
-    images = {folder: _images(root / folder, extensions) for folder in folders}
-    if empty := [folder for folder in folders if not images[folder]]:
-        raise UserError(f"{root}: no image in class folder {some(empty)}; expected files {', '.join(extensions)}")
-    names = [os.path.join(folder, name) for folder in folders for name in images[folder]]
-    labels = [label for label, folder in enumerate(folders) for _ in images[folder]]
+    folders, _ = chosen(_class_folders(root, extensions), classes, str(root), "class folders")
+    walk = Walk(root, folders, extensions)
+    walk.problems.check()
+    left_out = str(walk.left_out)
+    if empty := [folder for folder, images in walk.images.items() if not images]:
+        hint = f" (left out: {left_out})" if left_out else ""
+        raise UserError(f"{root}: no image in class folder {some(empty)}; expected files {', '.join(extensions)}{hint}")
+    if left_out:
+        _log.warning("%s: left out: %s", root, left_out)
+    names = [name for folder in folders for name in sorted(walk.images[folder])]
+    labels = [label for label, folder in enumerate(folders) for _ in walk.images[folder]]
     return Found(names, labels, folders)
 
 
-def _images(folder: Path, extensions: tuple[str, ...]) -> list[str]:
-    return sorted(
-        os.path.relpath(os.path.join(parent, name), folder)
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(extensions) and not name.startswith(".")
-    )
+def _class_folders(root: Path, extensions: tuple[str, ...]) -> list[str]:
+    """The names of the folders in `root`, in alphabetical order."""
+    try:
+        with os.scandir(root) as found:
+            entries = {entry.name: os.path.isdir(entry.path) for entry in found if not entry.name.startswith(".")}
+    except OSError as error:
+        raise UserError(f"{root}: cannot be read: {error.strerror}") from error
+    folders = sorted(name for name, is_folder in entries.items() if is_folder)
+    beside = sorted(name for name in entries.keys() - folders if name.lower().endswith(extensions))
+    lie = f"{len(beside):,} images lie directly in it ({some(beside)})" if beside else ""
+    if not folders:
+        raise UserError(
+            f"{root}: no class folders in it{lie and f', but {lie}'}; expected one a class, or give ann_file"
+        )
+    if unwritable := [name for name in folders if not is_text(name)]:
+        raise UserError(f"{root}: class folder {some(unwritable)}: the name is not UTF-8; rename the folder")
+    if beside:
+        _log.warning("%s: %s and have no class: left out", root, lie)
+    return folders
