@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxcls.data.sources.labels import images_of_each
+
 UNEQUAL = 10  # largest class to smallest, from where on it is worth a warning
 
 
@@ -17,7 +19,7 @@ def class_report(classes: Sequence[str], labels: np.ndarray, limit: int = 20) ->
         labels: int (n,), or (n, K), of which 1 counts.
         limit: how many classes to list.
     """
-    counts = (labels == 1).sum(0) if labels.ndim == 2 else np.bincount(labels, minlength=len(classes))
+    counts = images_of_each(labels, len(classes))
     names = [f"{name}: {count:,}" for name, count in zip(classes, counts.tolist(), strict=True)]
     more = [f"and {len(names) - limit} more classes"] if len(names) > limit else []
     lines = [f"{len(labels):,} images of {len(classes)} classes", ", ".join(names[:limit] + more)]

@@ -1,4 +1,6 @@
+import logging
 import math
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -67,6 +69,60 @@ def test_class_balanced_repeats_by_the_original_rule(labels, threshold):
         for _ in range(math.ceil(max(1.0, math.sqrt(threshold / (frequency[label] / len(labels))))))
     ]
     assert numbers(ClassBalancedDataset(Listed(labels), threshold)) == expected
+
+
+def test_class_balanced_needs_little_memory():
+    """Not n x K numbers: 20,000 images of 2,000 classes, one or several each."""
+    one = np.random.default_rng(0).integers(0, 2000, 20_000).astype(np.int32)
+    several = np.zeros((2000, 2000), np.int32)
+    several[np.arange(2000), one[:2000]] = 1
+    for labels in (one, several):
+        source = Listed(labels, [str(i) for i in range(2000)])
+        tracemalloc.start()
+        ClassBalancedDataset(source, 0.01)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2**23
+
+
+@few
+@given(st.lists(st.lists(st.integers(-1, 1), min_size=3, max_size=3), min_size=1, max_size=20), st.floats(0, 1))
+def test_class_balanced_with_several_labels_by_the_original_rule(labels, threshold):
+    frequency = (np.array(labels) == 1).mean(0)
+    expected = [
+        max([1.0, *(math.sqrt(threshold / f) for label, f in zip(row, frequency, strict=True) if label == 1)])
+        for row in labels
+    ]
+    found = Counter(numbers(ClassBalancedDataset(Listed(labels), threshold)))
+    assert [found[i] for i in range(len(labels))] == [math.ceil(factor) for factor in expected]
+
+
+def test_class_balanced_refuses_labels_beyond_the_classes():
+    with pytest.raises(UserError, match=r"dataset: labels go from 0 to 3; expected 3 classes, 0 to 2"):
+        ClassBalancedDataset(Listed([0, 3]), 0.1)
+
+
+def warnings_of(caplog, *arguments, **options):
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        KFoldDataset(*arguments, **options)
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_folds_of_sorted_images_lose_classes(caplog):
+    source = Listed(np.repeat(range(3), 10))
+    lost = "KFoldDataset: all folds but 0: no image of 'a'; give stratified=True, or a seed"
+    assert warnings_of(caplog, source, 0, 3) == [lost]
+    lost = "KFoldDataset: fold 2 of 3: no image of 'a', 'b'; give stratified=True, or a seed"
+    assert warnings_of(caplog, source, 2, 3, test_mode=True) == [lost]
+    assert not warnings_of(caplog, source, 0, 3, seed=0)
+    assert not warnings_of(caplog, source, 0, 3, stratified=True)
+    assert not warnings_of(caplog, Listed([0, 1] * 4), 0, 2)  # `c` is nowhere
+    assert warnings_of(caplog, Listed([0, 1, 0, 0]), 1, 2, stratified=True) == [
+        "KFoldDataset: all folds but 1: no image of 'b'"
+    ]
+    several = Listed([[1, 0], [1, 0], [0, 1], [0, -1]], "ab")
+    assert warnings_of(caplog, several, 1, 2)[0].startswith("KFoldDataset: all folds but 1: no image of 'b'; give")
 
 
 def test_class_balanced_with_several_labels_follows_the_rarest():

@@ -30,6 +30,13 @@ def check_labels(source: Source, where: str) -> None:
         raise UserError(f"{where}: labels go from {labels.min()} to {labels.max()}; expected {expected}")
 
 
+def images_of_each(labels: np.ndarray, count: int) -> np.ndarray:
+    """How many images each of the `count` classes has: int (K,); of labels (n, K), 1 counts."""
+    if labels.ndim == 1:
+        return np.bincount(labels, minlength=count)
+    return np.array([np.count_nonzero(column == 1) for column in labels.T], int)
+
+
 def relabelled(labels: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
     """Labels (n,), or (n, K) with several an image, in terms of other classes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 
 from jaxcls.builder import build
 from jaxcls.data.sources.base import Source, digest
-from jaxcls.data.sources.labels import in_terms_of
+from jaxcls.data.sources.files import some
+from jaxcls.data.sources.labels import check_labels, images_of_each, in_terms_of
 from jaxcls.errors import UserError
 
 Node = Source | Mapping[str, Any]
+_log = logging.getLogger("jaxcls")
 
 
 def _source(node: Node, where: str) -> Source:
@@ -50,8 +53,8 @@ class RepeatDataset(IndexedSource):
     """`dataset`, `times` over."""
 
     def __init__(self, dataset: Node, times: int) -> None:
-        if times < 1:
-            raise UserError(f"times={times!r}: expected 1 or more")
+        if not isinstance(times, int) or times < 1:
+            raise UserError(f"times={times!r}: expected 1 or more, a whole number")
         source = _source(dataset, "dataset")
         super().__init__(source, np.tile(np.arange(len(source)), times))
 
@@ -71,11 +74,22 @@ class ClassBalancedDataset(IndexedSource):
         if not 0 <= oversample_thr <= 1:
             raise UserError(f"oversample_thr={oversample_thr!r}: expected a share of the images, 0..1")
         source = _source(dataset, "dataset")
-        labels = source.labels
-        has = labels == 1 if labels.ndim == 2 else labels[:, None] == np.arange(len(source.classes))
-        factors = np.sqrt(oversample_thr / np.maximum(has.mean(0), 1 / len(source)))
-        times = np.ceil(np.maximum((has * factors).max(1), 1)).astype(int)
+        check_labels(source, "dataset")
+        shares = images_of_each(source.labels, len(source.classes)) / max(len(source), 1)
+        factors = np.sqrt(oversample_thr / np.maximum(shares, 1 / max(len(source), 1)))
+        times = np.ceil(_largest_factor(source.labels, np.maximum(factors, 1))).astype(int)
         super().__init__(source, np.repeat(np.arange(len(source)), times))
+
+
+def _largest_factor(labels: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """That of each image's classes (n,), 1 without any; column by column, as n x K numbers may not fit in memory."""
+    if labels.ndim == 1:
+        return factors[labels]
+    largest = np.ones(len(labels))
+    for column, factor in zip(labels.T, factors, strict=True):
+        if factor > 1:
+            np.maximum(largest, factor, out=largest, where=column == 1)
+    return largest
 
 
 class KFoldDataset(IndexedSource):
@@ -102,6 +116,7 @@ class KFoldDataset(IndexedSource):
         if not 0 <= fold < num_splits:
             raise UserError(f"fold={fold!r}, num_splits={num_splits!r}: expected a fold in 0..num_splits - 1")
         source = _source(dataset, "dataset")
+        check_labels(source, "dataset")
         indices = np.arange(len(source))
         if seed is not None:
             np.random.default_rng(seed).shuffle(indices)
@@ -111,6 +126,14 @@ class KFoldDataset(IndexedSource):
             edges = [len(source) * edge // num_splits for edge in range(1, num_splits)]
             folds = np.searchsorted(edges, np.arange(len(source)), side="right")
         super().__init__(source, indices[(folds == fold) == test_mode])
+        self._warn_of_lost(f"fold {fold} of {num_splits}" if test_mode else f"all folds but {fold}", stratified)
+
+    def _warn_of_lost(self, part: str, stratified: bool) -> None:
+        count = len(self.classes)
+        there, here = images_of_each(self.source.labels, count), images_of_each(self.labels, count)
+        if lost := [name for name, n, own in zip(self.classes, there, here, strict=True) if n and not own]:
+            advice = "" if stratified else "; give stratified=True, or a seed"
+            _log.warning("KFoldDataset: %s: no image of %s%s", part, some(lost), advice)
 
 
 def _ranks(labels: np.ndarray) -> np.ndarray:
