@@ -37,16 +37,17 @@ def imagenet(
         batch_size: of all devices together.
         preprocessing: size, resizing and normalisation.
         augmentation: transforms between the flip and the normalisation.
-        crop: arguments of `RandomResizedCrop`; None: `interpolation` and `backend` of the preprocessing.
+        crop: arguments of `RandomResizedCrop`; None: those of the preprocessing's resizing.
         num_workers: threads that read.
     """
-    crop = preprocessing.resize if crop is None else crop
-    train = [*_crop_and_flip(preprocessing.size, crop), *augmentation, preprocessing.normalize]
+    train = [*_crop_and_flip(preprocessing, crop), *augmentation, preprocessing.normalize]
     return _tfds("imagenet2012", train, preprocessing.pipeline(), "validation", batch_size, num_workers)
 
 
-def _crop_and_flip(size: int, crop: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [dict(type="RandomResizedCrop", size=size, **crop), dict(type="RandomFlip", flip_prob=0.5)]
+def _crop_and_flip(preprocessing: Preprocessing, crop: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    if crop is None:
+        crop = preprocessing.resampling | ({"efficientnet_style": True} if preprocessing.efficientnet_style else {})
+    return [dict(type="RandomResizedCrop", size=preprocessing.size, **crop), dict(type="RandomFlip", flip_prob=0.5)]
 
 
 def cifar10(batch_size: int = 128, augmentation: Transforms = ()) -> dict[str, Any]:
@@ -105,9 +106,8 @@ def folder(
 
     preprocessing = preprocessing if size is None else preprocessing.at(size)
     train, val, root = _split(expand(path))
-    crop = _crop_and_flip(preprocessing.size, preprocessing.resize)
     load = dict(type="LoadImageFromFile")
-    train |= dict(pipeline=[load, *crop, *augmentation, preprocessing.normalize])
+    train |= dict(pipeline=[load, *_crop_and_flip(preprocessing), *augmentation, preprocessing.normalize])
     val |= dict(pipeline=[load, *preprocessing.pipeline()])
     data = dict(batch_size=batch_size, num_workers=num_workers, train=train, val=val, test=dict(val))
     return data, CustomDataset(str(root)).classes

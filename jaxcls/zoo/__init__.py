@@ -30,8 +30,8 @@ def _table() -> dict[str, Entry]:
     table: dict[str, Entry] = {}
     for module in pkgutil.iter_modules(__path__):
         for entry in getattr(importlib.import_module(f"{__name__}.{module.name}"), "ENTRIES", ()):
-            parts = ((entry.backbone, backbones), (entry.neck, necks), (entry.head, heads))
-            if all(part is None or part["type"] in package.__all__ for part, package in parts):
+            parts = [(entry.backbone, backbones), (entry.head, heads), *((neck, necks) for neck in entry.necks)]
+            if all(part["type"] in package.__all__ for part, package in parts):
                 table.update(dict.fromkeys(entry.names, entry))
     return table
 
@@ -53,7 +53,7 @@ def find(name: str) -> Entry:
 def published(name: str) -> Published | None:
     """The published weights that a name stands for: its own, or the preferred ones of the model; None without any."""
     rows = find(name).published
-    return next((row for row in rows if row.name == name), rows[0] if rows else None)
+    return next((row for row in rows if name in (row.name, row.config)), rows[0] if rows else None)
 
 
 def list_models(pattern: str | None = None, pretrained: bool | None = None) -> list[str]:

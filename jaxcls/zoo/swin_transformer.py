@@ -5,7 +5,7 @@ from typing import Any
 from jaxcls.zoo.entry import BICUBIC, Entry, Preprocessing, Published, label_smoothing, linear_head, mmcls
 
 _CHANNELS = {"tiny": 768, "small": 768, "base": 1024, "large": 1536}
-_WHOLE_384 = Preprocessing(size=384, shorter_side=None, interpolation="bicubic", backend="pillow")
+_WHOLE_384 = Preprocessing(size=384, resize=None, interpolation="bicubic", backend="pillow")
 _INIT_CFG = [
     dict(type="TruncNormal", layer="Linear", std=0.02, bias=0.0),
     dict(type="Constant", layer="LayerNorm", val=1.0, bias=0.0),
@@ -34,7 +34,7 @@ def _entry_384(arch: str, *rows: Published, data: str = "", alias: str, num_clas
         f"swin_{arch}_384{data}",
         dict(type="SwinTransformer", arch=arch, img_size=384, drop_path_rate=0.1, stage_cfgs=stage_cfgs),
         linear_head(_CHANNELS[arch], num_classes, init_cfg=None),
-        preprocessing=_WHOLE_384 if not data else Preprocessing(384, 510),
+        preprocessing=_WHOLE_384 if not data else Preprocessing(384, (510, 510)),
         aliases=(alias,),
         published=rows,
         arguments=dict(init_cfg=_INIT_CFG),

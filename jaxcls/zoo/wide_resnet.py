@@ -3,43 +3,21 @@
 from jaxcls.zoo.entry import BICUBIC, PILLOW, Entry, Published, linear_head, mmcls
 
 
-def _entry(depth: int, *rows: Published, aliases: tuple[str, ...]) -> Entry:
+def _entry(depth: int, *rows: Published) -> Entry:
     return Entry(
         f"wide_resnet{depth}",
         dict(type="ResNet", depth=depth, stem_channels=64, base_channels=128, expansion=2),
         linear_head(2048, topk=(1, 5)),
         preprocessing=PILLOW,
-        aliases=aliases,
+        aliases=(f"wide-resnet{depth}_8xb32_in1k",),
         published=rows,
     )
 
 
+_TORCHVISION = "wide-resnet50_3rdparty_8xb32_in1k", 78.48, 94.08, "wrn/{}_20220304-66678344.pth"
+_TIMM = "wide-resnet50_3rdparty-timm_8xb32_in1k", 81.45, 95.53, "wrn/{}_20220304-83ae4399.pth"
+
 ENTRIES = (
-    _entry(
-        50,
-        mmcls(
-            "wide-resnet50_3rdparty_8xb32_in1k",
-            78.48,
-            94.08,
-            "wrn/wide-resnet50_3rdparty_8xb32_in1k_20220304-66678344.pth",
-        ),
-        mmcls(
-            "wide-resnet50_3rdparty-timm_8xb32_in1k",
-            81.45,
-            95.53,
-            "wrn/wide-resnet50_3rdparty-timm_8xb32_in1k_20220304-83ae4399.pth",
-            BICUBIC,
-        ),
-        aliases=("wide-resnet50_8xb32_in1k", "wide-resnet50_timm_8xb32_in1k"),
-    ),
-    _entry(
-        101,
-        mmcls(
-            "wide-resnet101_3rdparty_8xb32_in1k",
-            78.84,
-            94.28,
-            "wrn/wide-resnet101_3rdparty_8xb32_in1k_20220304-8d5f9d61.pth",
-        ),
-        aliases=("wide-resnet101_8xb32_in1k",),
-    ),
+    _entry(50, mmcls(*_TORCHVISION), mmcls(*_TIMM, BICUBIC, "wide-resnet50_timm_8xb32_in1k")),
+    _entry(101, mmcls("wide-resnet101_3rdparty_8xb32_in1k", 78.84, 94.28, "wrn/{}_20220304-8d5f9d61.pth")),
 )

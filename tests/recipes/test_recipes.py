@@ -12,8 +12,9 @@ from PIL import Image
 
 import jaxcls
 from jaxcls import recipes, zoo
-from jaxcls.data.pipeline import build_dataset
+from jaxcls.data.pipeline import build_dataset, build_pipeline
 from jaxcls.errors import UserError
+from jaxcls.zoo.entry import IMAGENET, Preprocessing
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -70,7 +71,19 @@ def test_sizes():
         preprocessing.normalize,
     ]
     assert zoo.find("swin_base_384").preprocessing.at(64).pipeline()[0]["size"] == 64
+    assert zoo.find("resnet50_cub").preprocessing.at(224).pipeline()[0]["size"] == (300, 300)
     assert recipes.digits(size=48)["val"]["pipeline"][0] == dict(type="Resize", size=48)
+
+
+def test_efficientnets_crops():
+    data = recipes.imagenet(256, Preprocessing(224, None, interpolation="bicubic", efficientnet_style=True, bgr=True))
+    train, val = data["train"]["pipeline"], data["val"]["pipeline"]
+    style = dict(interpolation="bicubic", efficientnet_style=True)
+    assert train[0] == dict(type="RandomResizedCrop", size=224, **style)
+    assert val[0] == dict(type="CenterCrop", crop_size=224, **style)
+    assert train[-1] == val[-1] == dict(type="Normalize", mean=IMAGENET.mean, std=IMAGENET.std, bgr=True)
+    for pipeline in train, val:
+        assert build_pipeline(pipeline)[-1].bgr
 
 
 def test_the_readmes_config_trains(tmp_path, monkeypatch, capsys):
