@@ -190,4 +190,4 @@ def test_stratified_folds_hold_a_share_of_each_class():
     rest = KFoldDataset(source, 0, 5, seed=0, stratified=True)
     assert sorted([*rest.indices, *folds[0].indices]) == list(range(19))
     with pytest.raises(UserError, match="one label an image"):
-        KFoldDataset(Listed([[0, 1], [1, 1]]), stratified=True)
+        KFoldDataset(Listed([[0, 1], [1, 1]], "ab"), stratified=True)
