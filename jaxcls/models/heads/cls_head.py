@@ -13,12 +13,13 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.layers import Linear
 from jaxcls.models.losses import CrossEntropyLoss
+from jaxcls.ranks import rank_of_label
 
 Features = Array | Sequence[Any]
 
 
 def topk_accuracy(logits: Array, label: Array, topk: int | tuple[int, ...], mask: Array | None = None) -> dict:
-    """Share of images whose label is among the k largest logits, in percent, as `{"top-k": scalar}`.
+    """Share of images whose label is among the k best classes, in percent, as `{"top-k": scalar}` (`jaxcls.ranks`).
 
     Args:
         logits: (N, K).
@@ -26,8 +27,7 @@ def topk_accuracy(logits: Array, label: Array, topk: int | tuple[int, ...], mask
         topk: one k or several; more than K counts as K.
         mask: (N,), 0 for images that do not count.
     """
-    own = jnp.take_along_axis(logits, label[:, None], axis=1)
-    rank = jnp.sum(logits > own, axis=1)  # ties in the label's favour
+    rank = rank_of_label(logits, label, jnp)
     weight = jnp.ones_like(rank, jnp.float32) if mask is None else mask
     ks = (topk,) if isinstance(topk, int) else topk
     total = jnp.maximum(jnp.sum(weight), 1.0)
