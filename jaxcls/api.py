@@ -96,7 +96,7 @@ def evaluate_model(
         config: the run's.
         checkpoint: a work directory (its best checkpoint, else its newest) or one checkpoint.
         split: `val` or `test`.
-        metric: names; None: those of `config.evaluation`.
+        metric: names; None: those of `config.evaluation`, or `accuracy`, with several labels an image `mAP`.
         metric_options: theirs; None: those of `config.evaluation`.
         keep: gets the predictions of each batch.
 
@@ -108,10 +108,11 @@ def evaluate_model(
     dataset = build_dataset(config["data"].get(split, config["data"]["train"]), f"data.{split}")
     network = assembly.Network(config, dataset, parallel)
     evaluator = assembly.build_evaluator(config, split, network, parallel)
+    where = "" if metric else "evaluation."
     if metric is None:
-        metric = evaluation.get("metric", "accuracy")
+        metric = evaluation.get("metric")
         metric_options = metric_options or evaluation.get("metric_options")
-    evaluator.check(metric, metric_options)
+    evaluator.metrics(metric, metric_options, where)
     averaged, raw = load_variables(network.shapes, locate(checkpoint)[1])
     with evaluator.loader:
         numbers = evaluator.evaluate(averaged, metric, metric_options, keep)

@@ -15,10 +15,12 @@ class UserError(ValueError):
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """`did you mean 'a' or 'b'? `, empty where no allowed name is close."""
-    allowed = sorted(allowed)
-    matches = difflib.get_close_matches(name.lower(), {candidate.lower() for candidate in allowed}, n=3, cutoff=0.6)
+    """`did you mean 'a' or 'b'? `, empty where no allowed name is close or begins so."""
+    allowed, name = sorted(allowed), name.lower()
+    matches = difflib.get_close_matches(name, {candidate.lower() for candidate in allowed}, n=3, cutoff=0.6)
     close = [candidate for match in matches for candidate in allowed if candidate.lower() == match]
+    if name and not close:
+        close = [candidate for candidate in allowed if candidate.lower().startswith(name)][:3]
     return f"did you mean {' or '.join(map(repr, close))}? " if close else ""
 
 

@@ -244,6 +244,13 @@ def test_a_damaged_image_is_named(folder, tmp_path):
             {"evaluation": {"metrics": "accuracy"}},
             "evaluation: EvalHook has no argument 'metrics'; did you mean 'metric'",
         ),
+        (
+            {"evaluation": {"metric": "mAP"}},
+            "evaluation.metric: 'mAP' is not for data with one label an image; .*accuracy",
+        ),
+        ({"evaluation": {"metric": "acuracy"}}, "evaluation.metric: 'acuracy' is unknown; did you mean 'accuracy'"),
+        ({"evaluation": {"metric_options": {"topk": (1, 2.5)}}}, "evaluation.metric_options.topk: expected positive"),
+        ({"evaluation": {"save_best": "acc"}}, "evaluation.save_best: 'acc' is not evaluated; evaluation.metric says"),
         ({"load_from": "/nowhere"}, "/nowhere does not exist"),
     ],
 )

@@ -13,10 +13,13 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from jaxcls.data.batches import EvalBatches
 from jaxcls.data.loader import Loader
+from jaxcls.engine.log import get_logger
 from jaxcls.engine.step.parallel import Parallel
-from jaxcls.metrics import build_metrics
+from jaxcls.metrics import Metric, Number, build_metrics, default_metric
 
+LOSS = Number("loss", "less")
 # steps under way on the device while the host counts an earlier one
 _AHEAD = 2
 
@@ -47,14 +50,33 @@ class Evaluator:
     def __init__(self, eval_step: Callable[..., Any], loader: Loader, parallel: Parallel) -> None:
         self.eval_step, self.loader, self.parallel = eval_step, loader, parallel
 
-    def check(self, metric: str | Sequence[str], options: Mapping[str, Any] | None) -> None:
-        """Raises UserError for an unknown metric or option, before anything runs."""
-        build_metrics(metric, options)
+    def metrics(
+        self, metric: str | Sequence[str] | None = None, options: Mapping[str, Any] | None = None, where: str = ""
+    ) -> list[Metric]:
+        """The metrics, ready for these data, before anything runs.
+
+        Args:
+            metric: names, as in `jaxcls.metrics`; None: the data's default.
+            options: theirs.
+            where: what stands before `metric` in the config, for messages.
+
+        Raises:
+            UserError: an unknown metric or option, or one that is not for these data.
+        """
+        assert isinstance(self.loader.batches, EvalBatches)
+        dataset = self.loader.batches.dataset
+        multi_label = dataset.labels.ndim == 2
+        names = default_metric(multi_label) if metric is None else metric
+        return build_metrics(names, options, multi_label=multi_label, classes=dataset.classes, where=where)
+
+    def numbers(self, *arguments: Any) -> tuple[Number, ...]:
+        """What `evaluate` will give, from the arguments of `metrics`; without the loss."""
+        return tuple(number for one in self.metrics(*arguments) for number in one.numbers)
 
     def evaluate(
         self,
         variables: Mapping[str, Any],
-        metric: str | Sequence[str] = "accuracy",
+        metric: str | Sequence[str] | None = None,
         options: Mapping[str, Any] | None = None,
         keep: Callable[[Predictions], None] | None = None,
         with_loss: bool = False,
@@ -63,18 +85,21 @@ class Evaluator:
 
         Args:
             variables: of the classifier.
-            metric: names, as in `jaxcls.metrics`.
+            metric: names, as in `jaxcls.metrics`; None: the data's default.
             options: theirs.
             keep: gets the predictions of each batch.
             with_loss: whether to give the mean of the head's losses too, as `loss`.
         """
-        metrics, loss, count = build_metrics(metric, options), 0.0, 0
+        metrics, loss, count, not_finite = self.metrics(metric, options), 0.0, 0, 0
         for batch in self.predictions(variables):
             for one in metrics:
                 one.update(batch.scores, batch.labels)
             loss, count = loss + batch.loss * len(batch.labels), count + len(batch.labels)
+            not_finite += int((~np.isfinite(batch.scores).all(axis=1)).sum())
             if keep is not None:
                 keep(batch)
+        if not_finite:
+            get_logger().warning("%d of %d images have scores that are not finite: metrics are NaN", not_finite, count)
         numbers = {name: value for one in metrics for name, value in one.compute().items()}
         return {**numbers, "loss": loss / count} if with_loss else numbers
 

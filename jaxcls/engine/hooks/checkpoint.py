@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxcls.engine.hooks.hook import Hook, every_n
+from jaxcls.engine.hooks.hook import Hook, check_unit, every_n
 
 
 class CheckpointHook(Hook):
@@ -23,7 +23,16 @@ class CheckpointHook(Hook):
         self.interval, self.by_epoch = interval, by_epoch
         self.max_keep_ckpts, self.save_last = max_keep_ckpts, save_last
 
+    def check(self, runner: Any) -> None:
+        check_unit("checkpoint_config", self, runner)
+
     def before_run(self, runner: Any) -> None:
+        last, unit = (runner.max_epochs, "epochs") if self.by_epoch else (runner.max_iters, "iterations")
+        if self.interval > last or (self.interval < 1 and not self.save_last):
+            saved = "only the last one is saved" if self.save_last else "none is saved"
+            runner.logger.warning(
+                "checkpoint_config.interval: %d never comes in %d %s: %s", self.interval, last, unit, saved
+            )
         runner.checkpoints.max_to_keep = self.max_keep_ckpts if self.max_keep_ckpts > 0 else None
         runner.logger.info("Checkpoints will be saved to %s", runner.checkpoints.directory)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from jaxcls.engine.hooks.evaluation import infer_rule
+from jaxcls.engine.hooks.evaluation import EvalHook, check_rule, monitored
 from jaxcls.engine.hooks.hook import Hook
 from jaxcls.errors import UserError
 
@@ -17,7 +17,7 @@ class EarlyStoppingHook(Hook):
 
     Args:
         monitor: the number's name, as evaluations log it: `accuracy_top-1`.
-        rule: `greater` or `less` is better; None: as the name says.
+        rule: `greater` or `less` is better; None: what the metric says.
         min_delta: by how much, in the number's own unit, it has to be better than the best to count as improved.
         patience: evaluations in a row without an improvement after which training ends.
         strict: whether an evaluation without that number is an error; else a warning.
@@ -25,7 +25,8 @@ class EarlyStoppingHook(Hook):
         stopping_threshold: training ends at once when the number is better than this; None: never.
 
     Raises:
-        UserError: another rule, or none that the name tells; a patience or `min_delta` that cannot be.
+        UserError: another rule; a patience or `min_delta` that cannot be. At the start: the number is not evaluated, is
+            a vector, or neither way is better.
     """
 
     # behind the evaluation (LOW), which makes the numbers, and before the loggers (VERY_LOW), which clear them
@@ -41,11 +42,10 @@ class EarlyStoppingHook(Hook):
         check_finite: bool = True,
         stopping_threshold: float | None = None,
     ) -> None:
-        if rule not in (None, "greater", "less"):
-            raise UserError(f"rule: {rule!r}; allowed: greater, less")
+        check_rule("rule", rule)
         if patience < 1 or min_delta < 0:
             raise UserError(f"patience={patience!r}, min_delta={min_delta!r}; allowed: from 1, from 0")
-        self.monitor, self.rule = monitor, rule or infer_rule(monitor)
+        self.monitor, self.rule, self.by_epoch = monitor, rule, True
         self.min_delta, self.patience, self.strict = min_delta, patience, strict
         self.check_finite, self.stopping_threshold = check_finite, stopping_threshold
         self.best: float | None = None
@@ -57,12 +57,22 @@ class EarlyStoppingHook(Hook):
     def restore(self, state: dict[str, Any]) -> None:
         self.best, self.waited = state["best"], state["waited"]
 
+    def check(self, runner: Any) -> None:
+        for hook in runner.hooks:
+            if isinstance(hook, EvalHook):
+                number = monitored("EarlyStoppingHook.monitor", self.monitor, self.rule, hook.numbers())
+                self.rule, self.by_epoch = number.better, hook.by_epoch
+
+    def before_run(self, runner: Any) -> None:
+        if not any(isinstance(hook, EvalHook) for hook in runner.hooks):
+            runner.logger.warning("EarlyStoppingHook does nothing: the run has no evaluation")
+
     def after_train_epoch(self, runner: Any) -> None:
-        if runner.by_epoch:
+        if self.by_epoch:
             self._look(runner)
 
     def after_train_iter(self, runner: Any) -> None:
-        if not runner.by_epoch:
+        if not self.by_epoch:
             self._look(runner)
 
     def _look(self, runner: Any) -> None:
@@ -80,12 +90,13 @@ class EarlyStoppingHook(Hook):
     def _reason_to_stop(self, score: float) -> str | None:
         """What the latest score says against going on; the best and the wait move with it."""
         best = "none" if self.best is None else f"{self.best:.4f}"
-        if self.check_finite and not math.isfinite(score):
-            return f"{self.monitor} is {score}; the best was {best}"
-        if self.stopping_threshold is not None and self._is_better(score, self.stopping_threshold):
+        if not math.isfinite(score):
+            if self.check_finite:
+                return f"{self.monitor} is {score}; the best was {best}"
+        elif self.stopping_threshold is not None and self._is_better(score, self.stopping_threshold):
             self.best = score
             return f"{self.monitor} is {score:.4f}, beyond the threshold of {self.stopping_threshold}"
-        if self._improves(score):
+        elif self._improves(score):
             self.best, self.waited = score, 0
             return None
         self.waited += 1
@@ -94,11 +105,9 @@ class EarlyStoppingHook(Hook):
         return f"{self.monitor} has not improved by {self.min_delta} in {self.waited} evaluations; the best was {best}"
 
     def _is_better(self, score: float, other: float) -> bool:
-        return score > other if self.rule == "greater" else score < other
+        return score < other if self.rule == "less" else score > other
 
     def _improves(self, score: float) -> bool:
-        if self.best is None or math.isnan(score):
-            return not math.isnan(score)
-        if self.rule == "greater":
-            return score >= self.best + self.min_delta
-        return score <= self.best - self.min_delta
+        if self.best is None:
+            return True
+        return score <= self.best - self.min_delta if self.rule == "less" else score >= self.best + self.min_delta

@@ -6,29 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxcls.engine.evaluation import Evaluator
-from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
+from jaxcls.engine.evaluation import LOSS, Evaluator
+from jaxcls.engine.hooks.hook import PRIORITIES, Hook, check_unit, every_n, first_due
 from jaxcls.engine.hooks.logger import LoggerHook
-from jaxcls.errors import UserError
+from jaxcls.errors import UserError, close_names, did_you_mean
+from jaxcls.metrics import Number
 
-# The original knows no rule for recall, f1_score, support and CP … OF1, and asks for one.
-GREATER_KEYS = (
-    "acc",
-    "top",
-    "auc",
-    "precision",
-    "recall",
-    "f1",
-    "support",
-    "mAP",
-    "CP",
-    "CR",
-    "CF1",
-    "OP",
-    "OR",
-    "OF1",
-)
-LESS_KEYS = ("loss",)
+RULES = ("greater", "less")
 
 
 class EvalHook(Hook):
@@ -41,14 +25,14 @@ class EvalHook(Hook):
         interval: see above.
         start: no evaluation before this epoch or iteration; None: from the first on.
         by_epoch: whether these two count epochs; else training iterations.
-        metric: names, as in `jaxcls.metrics`.
+        metric: names, as in `jaxcls.metrics`; None: `accuracy`, or `mAP` where images have several labels.
         metric_options: their options.
-        save_best: the number whose best checkpoint is kept, `auto` for the first; None: none.
-        rule: `greater` or `less` is better; None: as the number's name says.
+        save_best: the number whose best checkpoint is kept, `auto` for the first one that can be compared; None: none.
+        rule: `greater` or `less` is better; None: what the metric says.
         evaluate_raw: whether to evaluate the weights that are not averaged, too: `raw_<name>`.
 
     Raises:
-        UserError: an unknown metric, option or rule.
+        UserError: an interval or a rule that cannot be.
     """
 
     priority = PRIORITIES["LOW"]
@@ -59,7 +43,7 @@ class EvalHook(Hook):
         interval: int = 1,
         start: int | None = None,
         by_epoch: bool = True,
-        metric: str | Sequence[str] = "accuracy",
+        metric: str | Sequence[str] | None = None,
         metric_options: Mapping[str, Any] | None = None,
         save_best: str | None = None,
         rule: str | None = None,
@@ -67,14 +51,38 @@ class EvalHook(Hook):
     ) -> None:
         if interval < 1:
             raise UserError(f"evaluation.interval: {interval}; allowed: 1 or more")
-        if rule not in (None, "greater", "less"):
-            raise UserError(f"evaluation.rule: {rule!r}; allowed: greater, less")
+        if start is not None and start < 0:
+            raise UserError(f"evaluation.start: {start}; allowed: 0 or more")
+        check_rule("evaluation.rule", rule)
         self.evaluator, self.interval, self.start, self.by_epoch = evaluator, interval, start, by_epoch
         self.metric, self.metric_options = metric, metric_options
         self.save_best, self.rule, self.evaluate_raw = save_best, rule, evaluate_raw
-        evaluator.check(metric, metric_options)
-        if save_best not in (None, "auto"):
-            self.rule = rule or infer_rule(save_best)
+        self.best: Number | None = None
+
+    def numbers(self) -> tuple[Number, ...]:
+        """What an evaluation will give.
+
+        Raises:
+            UserError: an unknown metric or option, or one that is not for the data.
+        """
+        numbers = (*self.evaluator.numbers(self.metric, self.metric_options, "evaluation."), LOSS)
+        raw = (number._replace(name=f"raw_{number.name}") for number in numbers)
+        return (*numbers, *raw) if self.evaluate_raw else numbers
+
+    def check(self, runner: Any) -> None:
+        check_unit("evaluation", self, runner)
+        numbers = self.numbers()
+        if self.save_best == "auto":
+            self.best = next((number for number in numbers if number.scalar and number.better), LOSS)
+            self.best = self.best._replace(better=self.rule or self.best.better)
+        elif self.save_best:
+            self.best = monitored("evaluation.save_best", self.save_best, self.rule, numbers)
+
+    def before_run(self, runner: Any) -> None:
+        last, unit = (runner.max_epochs, "epochs") if self.by_epoch else (runner.max_iters, "iterations")
+        first = first_due(self.interval, self.start)
+        if first > last:
+            runner.logger.warning("evaluation: the first is due after %d %s, the run has %d: none", first, unit, last)
 
     def after_train_epoch(self, runner: Any) -> None:
         if self.by_epoch and self._is_due(runner.epoch + 1):
@@ -101,40 +109,55 @@ class EvalHook(Hook):
         runner.log_buffer.clear()
         runner.log_buffer.output.update(results, eval_iter_num=len(self.evaluator.loader))
         runner.log_buffer.ready = True
-        if self.save_best:
-            self._keep_best(runner, unit, results)
+        if self.best:
+            self._keep_best(runner, unit, results[self.best.name], self.best)
 
     def _results(self, runner: Any, variables: Any) -> dict[str, Any]:
         return self.evaluator.evaluate(
             variables, self.metric, self.metric_options, lambda _: runner.stop_if_requested(), with_loss=True
         )
 
-    def _keep_best(self, runner: Any, unit: str, results: Mapping[str, Any]) -> None:
-        name = next(iter(results)) if self.save_best == "auto" else str(self.save_best)
-        if name not in results:
-            raise UserError(f"evaluation.save_best: {name!r}; evaluated are {', '.join(results)}")
-        rule, score, best = self.rule or infer_rule(name), results[name], runner.checkpoints.best
+    @staticmethod
+    def _keep_best(runner: Any, unit: str, score: float, number: Number) -> None:
+        best, name = runner.checkpoints.best, number.name
         if not math.isfinite(score):
             return
-        sign = 1.0 if rule == "greater" else -1.0
+        sign = 1.0 if number.better == "greater" else -1.0
         if best is None or best["metric"] != name or sign * score > sign * best["score"]:
-            number = runner.checkpoint_number
-            if number not in runner.checkpoints.numbers:
+            checkpoint = runner.checkpoint_number
+            if checkpoint not in runner.checkpoints.numbers:
                 runner.save_checkpoint()
-            runner.checkpoints.set_best(number, name, score)
-            done = number if unit == "epoch" else runner.iter + 1
-            runner.logger.info("Best %s is %.4f at %d %s, checkpoint %d", name, score, done, unit, number)
+            runner.checkpoints.set_best(checkpoint, name, score)
+            done = checkpoint if unit == "epoch" else runner.iter + 1
+            runner.logger.info("Best %s is %.4f at %d %s, checkpoint %d", name, score, done, unit, checkpoint)
 
 
-def infer_rule(name: str) -> str:
-    """`greater` or `less`, whichever is better for a number of that name.
+def check_rule(where: str, rule: str | None) -> None:
+    """Refuses what is no rule."""
+    if rule not in (None, *RULES):
+        raise UserError(f"{where}: {rule!r}; allowed: {', '.join(RULES)}")
+
+
+def monitored(where: str, name: str, rule: str | None, numbers: Sequence[Number]) -> Number:
+    """The number of that name, with what is better of it.
+
+    Args:
+        where: what names it, for messages.
+        name: of one of the numbers.
+        rule: `greater` or `less`; None: what the metric says.
+        numbers: what an evaluation gives.
 
     Raises:
-        UserError: the name does not tell.
+        UserError: there is none of that name, it is a vector or a matrix, or neither way is better.
     """
-    lowered = name.lower()
-    if any(key.lower() in lowered for key in LESS_KEYS):
-        return "less"
-    if any(key.lower() in lowered for key in GREATER_KEYS):
-        return "greater"
-    raise UserError(f"whether more of {name!r} is better does not follow from its name; give rule as greater or less")
+    number = {number.name: number for number in numbers}.get(name)
+    single = [number.name for number in numbers if number.scalar]
+    if number is None:
+        listed = single if len(single) <= 40 else [one for one in single if "/" not in one]  # else a page of classes
+        hint = did_you_mean(name, single) or close_names(name, listed)
+        raise UserError(f"{where}: {name!r} is not evaluated; evaluation.metric says what is; {hint}")
+    if not number.scalar:
+        raise UserError(f"{where}: {name!r} is not a single number; {close_names('', single)}")
+    if rule is None and number.better is None:
+        raise UserError(f"{where}: neither more nor less of {name!r} is better by itself; give rule, greater or less")
+    return number._replace(better=rule or number.better)

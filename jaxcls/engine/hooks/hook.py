@@ -139,6 +139,17 @@ class Hook:
         return getattr(type(self), method) is not getattr(Hook, method)
 
 
+def first_due(interval: int, start: int | None = None) -> int:
+    """After how many it is due for the first time, of an interval from 1."""
+    return start or interval
+
+
+def check_unit(where: str, hook: Any, runner: Any) -> None:
+    """Refuses a hook that counts epochs where the runner has none: its stage would never come."""
+    if hook.by_epoch and not runner.by_epoch:
+        raise UserError(f"{where}.by_epoch: True, but {type(runner).__name__} counts iterations; leave it out")
+
+
 def every_n(count: int, interval: int) -> bool:
     """Whether the `count`-th, from 1, is due; an interval of 0 or less: never."""
     return interval > 0 and count % interval == 0

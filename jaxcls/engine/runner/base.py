@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
-import jax
+import jax.numpy as jnp
 
 from jaxcls.builder import build
 from jaxcls.engine import hooks as hook_package
@@ -253,7 +253,7 @@ class Runner(ABC):
         self.call_hook("before_val_iter")
         assert self.eval_step is not None
         _, self.outputs = self.eval_step(self.state.variables, batch)
-        self.log_buffer.update(self.outputs, int(jax.device_get(batch["mask"]).sum()))
+        self.log_buffer.update(self.outputs, int(jnp.sum(batch["mask"])))
         self.call_hook("after_val_iter")
         self.stop_if_requested()
 

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from jaxcls.engine.hooks import EarlyStoppingHook
+from jaxcls.engine.hooks import EarlyStoppingHook, EvalHook
 from jaxcls.errors import UserError
+from tests.engine.hooks.test_hooks import Evaluator
 from tests.engine.tiny import hook_of, train
 
 MONITOR = {"type": "EarlyStoppingHook", "monitor": "accuracy_top-1"}
@@ -35,6 +36,8 @@ class Runner:
 def stops_after(scores, monitor="accuracy_top-1", **arguments):
     """(evaluations until the hook asks for the end, its reason); None where it does not."""
     hook, runner = EarlyStoppingHook(monitor, **arguments), Runner()
+    runner.hooks = [EvalHook(Evaluator([]))]
+    hook.check(runner)
     for number, score in enumerate(scores, 1):
         runner.log_buffer = Buffer({monitor: score, "eval_iter_num": 3})
         hook.after_train_epoch(runner)
@@ -56,6 +59,9 @@ def stops_after(scores, monitor="accuracy_top-1", **arguments):
         ([50, math.inf], {}, 2),
         ([math.nan, 50, math.nan, 60], {"check_finite": False, "patience": 2}, None),
         ([math.nan, math.nan], {"check_finite": False, "patience": 2}, 2),
+        ([math.inf, 50, math.inf, 60], {"check_finite": False, "patience": 2}, None),
+        ([50, math.inf, math.inf], {"check_finite": False, "patience": 2, "stopping_threshold": 90}, 3),
+        ([0.5, -math.inf, -math.inf], {"check_finite": False, "patience": 2, "monitor": "loss"}, 3),
         ([50, 90, 90.1], {"stopping_threshold": 90}, 3),
         ([0.5, 0.2], {"monitor": "loss", "stopping_threshold": 0.3}, 2),
     ],
@@ -91,7 +97,6 @@ def runner_with(runner, output):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"monitor": "speed"}, "of 'speed' is better does not follow"),
         ({"monitor": "loss", "rule": "smaller"}, "rule: 'smaller'; allowed: greater, less"),
         ({"monitor": "loss", "patience": 0}, "patience=0"),
     ],
@@ -99,6 +104,24 @@ def runner_with(runner, output):
 def test_messages(arguments, message):
     with pytest.raises(UserError, match=message):
         EarlyStoppingHook(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "message"),
+    [
+        ("accuracy", "EarlyStoppingHook.monitor: 'accuracy' is not evaluated; evaluation.metric says what is; did you"),
+        (
+            "speed",
+            "EarlyStoppingHook.monitor: 'speed' is not evaluated; .*Allowed: accuracy_top-1, accuracy_top-5, loss",
+        ),
+        ("recall", "EarlyStoppingHook.monitor: 'recall' is not a single number; Allowed: loss"),
+    ],
+)
+def test_a_monitor_that_cannot_be_is_refused_before_the_start(tmp_path, monitor, message):
+    evaluation = {"metric": "recall", "metric_options": {"average_mode": "none"}} if monitor == "recall" else {}
+    with pytest.raises(UserError, match=message):
+        train(tmp_path / "work", {**MONITOR, "monitor": monitor}, evaluation=evaluation)
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_training_ends_early_and_a_continued_one_at_the_same_epoch(tmp_path):

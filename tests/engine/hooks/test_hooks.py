@@ -7,10 +7,10 @@ import re
 import pytest
 
 from jaxcls.engine.hooks import CheckpointHook, EvalHook, IterTimerHook, TextLoggerHook
-from jaxcls.engine.hooks.evaluation import infer_rule
+from jaxcls.engine.hooks.evaluation import monitored
 from jaxcls.engine.log import open_log
 from jaxcls.errors import UserError
-from jaxcls.metrics import METRIC_NAMES
+from jaxcls.metrics import Number
 from tests.engine.runner.test_runner import Counting, Training, runner_for
 
 
@@ -20,8 +20,9 @@ class Evaluator:
     def __init__(self, scores, loader=None, name="accuracy_top-1"):
         self.scores, self.loader, self.name = iter(scores), loader or Counting(3), name
 
-    def check(self, metric, options):
-        pass
+    def numbers(self, metric, options, where):
+        better = "less" if "loss" in self.name else "greater"
+        return Number(self.name, better), Number("accuracy_top-5", "greater")
 
     def evaluate(self, variables, metric, options, keep, with_loss):
         return {self.name: next(self.scores), "accuracy_top-5": 99.0}
@@ -141,12 +142,98 @@ def test_smaller_losses_are_better(tmp_path):
     assert runner.checkpoints.best["number"] == 2
 
 
-def test_every_metric_has_a_rule():
-    for name in (*METRIC_NAMES, "accuracy_top-1", "precision_thr_0.50"):
-        assert infer_rule(name) == "greater"
-    assert infer_rule("val_loss") == "less"
-    with pytest.raises(UserError, match="of 'speed' is better does not follow from its name; give rule"):
-        infer_rule("speed")
+NUMBERS = (
+    Number("recall", None, scalar=False),
+    Number("support", None),
+    Number("accuracy_top-1", "greater"),
+    Number("accuracy_top-5", "greater"),
+    Number("class_accuracy/cat", "greater"),
+    Number("loss", "less"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "better"),
+    [
+        ("accuracy_top-5", None, "greater"),
+        ("loss", None, "less"),
+        ("loss", "greater", "greater"),
+        ("support", "less", "less"),
+        ("class_accuracy/cat", None, "greater"),
+    ],
+)
+def test_what_is_better(name, rule, better):
+    assert monitored("save_best", name, rule, NUMBERS) == Number(name, better)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("acc", "evaluation.save_best: 'acc' is not evaluated; evaluation.metric says what is; "
+                "did you mean 'accuracy_top-1' or 'accuracy_top-5'"),
+        ("recall", "'recall' is not a single number; Allowed: accuracy_top-1"),
+        ("support", "neither more nor less of 'support' is better by itself; give rule"),
+        ("class_accuracy/dog", "did you mean 'class_accuracy/cat'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_the_best_is_said_before_the_start(tmp_path, name, message):
+    evaluator = Evaluator([1.0])
+    evaluator.numbers = lambda *_: NUMBERS[:-1]
+    runner = runner_for(tmp_path, 2)
+    runner.register_hook(EvalHook(evaluator, save_best=name))
+    with pytest.raises(UserError, match=message):
+        runner.check({"train": Training(1)}, [("train", 1)])
+
+
+def test_the_best_by_itself_is_the_first_number_that_can_be_compared(tmp_path):
+    evaluator = Evaluator([1.0])
+    evaluator.numbers = lambda *_: NUMBERS
+    hook, runner = EvalHook(evaluator, save_best="auto"), runner_for(tmp_path, 2)
+    hook.check(runner)
+    assert hook.best == Number("accuracy_top-1", "greater")
+
+
+def warnings_of(tmp_path, hook, **kwargs):
+    text = run(tmp_path, *logging(9), (hook, None), **kwargs)[1]
+    return [line.partition("WARNING - ")[2] for line in text.splitlines() if "WARNING" in line]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"interval": 3}, "evaluation: the first is due after 3 epochs, the run has 2: none"),
+        ({"start": 3}, "evaluation: the first is due after 3 epochs, the run has 2: none"),
+        ({"interval": 3, "start": 0}, "evaluation: the first is due after 3 epochs, the run has 2: none"),
+        ({"interval": 11, "by_epoch": False}, "evaluation: the first is due after 11 iterations, the run has 10: none"),
+        ({"interval": 9, "start": 2}, None),
+        ({"interval": 10, "by_epoch": False}, None),
+    ],
+)
+def test_an_evaluation_that_never_comes(tmp_path, arguments, said):
+    assert warnings_of(tmp_path, EvalHook(Evaluator(range(9)), **arguments)) == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"interval": 3}, "checkpoint_config.interval: 3 never comes in 2 epochs: only the last one is saved"),
+        ({"interval": -1, "save_last": False}, "checkpoint_config.interval: -1 never comes in 2 epochs: none is saved"),
+        ({"interval": 11, "by_epoch": False, "save_last": False}, "checkpoint_config.interval: 11 never comes in "
+                                                                  "10 iterations: none is saved"),
+        ({"interval": -1}, None),
+        ({"interval": 2}, None),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_that_never_comes(tmp_path, arguments, said):
+    assert warnings_of(tmp_path, CheckpointHook(**arguments)) == ([said] if said else [])
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("rule", ["greater", "less"])
+def test_what_is_not_finite_is_never_the_best(tmp_path, score, rule):
+    hook = EvalHook(Evaluator([score, 1.0, score]), save_best="accuracy_top-1", rule=rule)
+    runner = run(tmp_path, (hook, "LOW"), *logging(9), max_epochs=3)[0]
+    assert runner.checkpoints.best["score"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -154,15 +241,9 @@ def test_every_metric_has_a_rule():
     [
         ({"rule": "bigger"}, "evaluation.rule: 'bigger'; allowed: greater, less"),
         ({"interval": 0}, "evaluation.interval: 0"),
-        ({"save_best": "speed"}, "of 'speed' is better does not follow"),
+        ({"start": -1}, "evaluation.start: -1; allowed: 0 or more"),
     ],
 )
 def test_messages(arguments, message):
     with pytest.raises(UserError, match=message):
         EvalHook(Evaluator([]), **arguments)
-
-
-def test_an_unknown_best_names_what_is_evaluated(tmp_path):
-    hook = EvalHook(Evaluator([1.0]), save_best="precision")
-    with pytest.raises(UserError, match="save_best: 'precision'; evaluated are accuracy_top-1, accuracy_top-5"):
-        run(tmp_path, (hook, "LOW"), *logging(9))
