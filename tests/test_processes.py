@@ -22,14 +22,16 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = f"--config={Path(__file__).resolve()}"
 
 
-def get_config():
+def get_config(variant=""):
     config = small_config()
+    if variant == "workflow":
+        config.workflow = [("train", 1), ("val", 1)]
     config.runner.max_epochs = 2
     config.log_config.interval = 1
     return config
 
 
-def start(workdir, *flags, devices=1):
+def start(workdir, *flags, devices=1, config=CONFIG):
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -37,17 +39,17 @@ def start(workdir, *flags, devices=1):
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
     }
     return subprocess.Popen(
-        [sys.executable, "train.py", CONFIG, f"--workdir={workdir}", *flags],
+        [sys.executable, "train.py", config, f"--workdir={workdir}", *flags],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
 
-def start_two(workdir, *flags):
+def start_two(workdir, *flags, config=CONFIG):
     with socket.socket() as unused:
         unused.bind(("localhost", 0))
         port = unused.getsockname()[1]
     cluster = ("--multihost", f"--coordinator=localhost:{port}", "--num_processes=2")
-    return [start(workdir, *cluster, f"--process_id={i}", *flags) for i in range(2)]
+    return [start(workdir, *cluster, f"--process_id={i}", *flags, config=config) for i in range(2)]
 
 
 def finish(*processes, timeout=300):
@@ -86,6 +88,14 @@ def test_evaluation_by_two_processes_is_that_of_one(two):
     numbers = json.loads(done.stdout.splitlines()[-1])
     assert numbers.pop("support") == 360
     assert numbers == {name: value for name, value in logged.items() if name.startswith("accuracy")}
+
+
+def test_validation_in_the_workflow_counts_the_images_of_both(tmp_path):
+    processes = start_two(tmp_path / "work", "--config.runner.max_epochs=1", config=f"{CONFIG}:workflow")
+    statuses, said = finish(*processes)
+    assert statuses == [0, 0], said
+    evaluation, *_, validation = lines(tmp_path / "work", "val")
+    np.testing.assert_allclose(validation["loss"], evaluation["loss"], atol=2e-5)
 
 
 def running(workdir):
