@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxcls.errors import UserError, close_names
 from jaxcls.paths import expand
+from jaxcls.ranks import best_class
 
 # places after the decimal point of numbers in the JSON log and in evaluation results
 DIGITS = 5
@@ -35,7 +36,7 @@ class Results:
 
     Args:
         path: ends in .json (one object), .csv (a row an image; the numbers in comment lines) or .npz (arrays).
-        items: from `ITEMS`, or `all`, or `none`.
+        items: from `ITEMS`, or `all`, or `none`. An image whose scores are not finite has the label -1 and no class.
 
     Raises:
         UserError: another ending or item, or a folder that does not exist.
@@ -80,12 +81,12 @@ class Results:
         if not self.items:
             return {}
         scores = np.concatenate(self._scores)
-        labels = scores.argmax(axis=1)
+        labels = best_class(scores)
         made: dict[str, Any] = {
             "class_scores": scores,
             "pred_score": scores.max(axis=1),
             "pred_label": labels,
-            "pred_class": [classes[label] for label in labels],
+            "pred_class": [classes[label] if label >= 0 else "" for label in labels],
         }
         return {item: made[item] for item in self.items}
 

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
+from jaxcls.engine.hooks.numbers import texts
 from jaxcls.errors import UserError
 from jaxcls.results import rounded
 
@@ -127,7 +128,7 @@ class TextLoggerHook(LoggerHook):
         if mode == "train" and memory:
             line["memory"] = memory
         line |= output
-        runner.logger.info(self._train_text(line, runner) if mode == "train" else self._val_text(line))
+        runner.logger.info(self._train_text(line, runner) if mode == "train" else self._val_text(line, runner))
         self._dump(rounded(line))
 
     def _train_text(self, line: dict[str, Any], runner: Any) -> str:
@@ -144,11 +145,11 @@ class TextLoggerHook(LoggerHook):
         parts.append(f"data_time: {line['data_time']:.3f}")
         if "memory" in line:
             parts.append(f"memory: {line['memory']}")
-        return head + ", ".join(parts + _values(line))
+        return head + ", ".join(parts + _values(line, runner))
 
-    def _val_text(self, line: dict[str, Any]) -> str:
+    def _val_text(self, line: dict[str, Any], runner: Any) -> str:
         place = f"[{line['epoch']}][{line['iter']}]" if self.by_epoch else f"[{line['iter']}]"
-        return f"{'Epoch' if self.by_epoch else 'Iter'}(val) {place}\t" + ", ".join(_values(line))
+        return f"{'Epoch' if self.by_epoch else 'Iter'}(val) {place}\t" + ", ".join(_values(line, runner))
 
     def _dump(self, line: dict[str, Any]) -> None:
         if jax.process_index() != 0:
@@ -161,10 +162,10 @@ class TextLoggerHook(LoggerHook):
             raise UserError(f"{self.path} could not be written: {error}") from error
 
 
-def _values(line: dict[str, Any]) -> list[str]:
+def _values(line: dict[str, Any], runner: Any) -> list[str]:
     known = ("mode", "epoch", "iter", "lr", "memory", "time", "data_time")
     rest = {name: value for name, value in line.items() if name not in known}
-    return [f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}" for name, value in rest.items()]
+    return texts(rest, runner.meta.get("CLASSES", ()))
 
 
 def _device_memory() -> int | None:

@@ -6,8 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
+from jaxcls.engine.hooks.numbers import scalars
 from jaxcls.errors import UserError
 
 _SKIPPED = ("time", "data_time", "eval_iter_num")
@@ -17,14 +16,11 @@ def tags(runner: Any, mode: str) -> dict[str, float]:
     """The line that is due, under the original's names (mmcv/runner/hooks/logger/base.py: get_loggable_tags).
 
     `<mode>/<name>` of each number in `runner.log_buffer.output`, but for the times; `learning_rate`, and `momentum`
-    where the run has one. What is no single number, such as a precision of each class, is in the text log only.
+    where the run has one. A precision of each class becomes one number for each; a matrix is in the JSON log only.
     """
     output = runner.log_buffer.output
-    found = {
-        f"{mode}/{name}": float(value)
-        for name, value in output.items()
-        if name not in _SKIPPED and isinstance(value, int | float | np.number)
-    }
+    logged = {name: value for name, value in output.items() if name not in _SKIPPED}
+    found = {f"{mode}/{name}": value for name, value in scalars(logged, runner.meta.get("CLASSES", ())).items()}
     found["learning_rate"] = runner.current_lr()
     if (momentum := runner.current_momentum()) is not None:
         found["momentum"] = momentum

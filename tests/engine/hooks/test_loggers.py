@@ -83,6 +83,13 @@ LOGGERS = (
 )
 
 
+EVALUATION = {
+    "metric": ["accuracy", "recall", "class_accuracy", "confusion_matrix"],
+    "metric_options": {"average_mode": "none"},
+    "save_best": "class_accuracy/3",
+}
+
+
 def read_events(workdir):
     """Tag -> {step: value}, as TensorBoard shows them."""
     events = EventAccumulator(str(workdir / "tf_logs"))
@@ -105,11 +112,11 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "wandb", wandb)
         patch.setitem(sys.modules, "mlflow", mlflow)
-        whole = train(workdir, loggers=LOGGERS)
+        whole = train(workdir, loggers=LOGGERS, evaluation=EVALUATION)
         lines, events = read_lines(workdir), read_events(workdir)
         counts = len(wandb.lines), len(mlflow.lines)
         shutil.rmtree(workdir / "checkpoints" / "2")
-        continued = train(workdir, loggers=LOGGERS, resume=True)
+        continued = train(workdir, loggers=LOGGERS, evaluation=EVALUATION, resume=True)
     return SimpleNamespace(
         workdir=workdir, wandb=wandb, mlflow=mlflow, lines=lines, events=events, counts=counts, runs=(whole, continued)
     )
@@ -126,6 +133,23 @@ def test_tensorboard_has_the_originals_tags_and_steps(trained):
     np.testing.assert_allclose(list(events["train/loss"].values()), losses, atol=1e-5)
     accuracies = [line["accuracy_top-1"] for line in lines if line["mode"] == "val"]
     np.testing.assert_allclose(list(events["val/accuracy_top-1"].values()), accuracies, atol=1e-5)
+
+
+def test_numbers_of_each_class_reach_every_logger(trained):
+    line = trained.lines[-1]
+    assert np.shape(line["confusion_matrix"]) == (10, 10)
+    assert sum(map(sum, line["confusion_matrix"])) == 64
+    assert line["recall"] == [line[f"class_accuracy/{i}"] for i in range(10)]
+    assert trained.runs[0].checkpoints.best["metric"] == "class_accuracy/3"
+    tags = {f"val/{name}/{i}" for name in ("recall", "class_accuracy") for i in range(10)}
+    for logged in (trained.events, trained.wandb.lines[4][1], trained.mlflow.lines[2][1]):
+        assert {tag for tag in logged if tag.count("/") == 2} == tags
+        assert not any("confusion_matrix" in tag for tag in logged)
+    np.testing.assert_allclose(trained.mlflow.lines[-1][1]["val/recall/7"], line["recall"][7], atol=1e-5)
+    text = next(trained.workdir.glob("*.log")).read_text()
+    assert "recall: [" in text
+    assert "class_accuracy/3: " in text
+    assert "confusion_matrix: 10 x 10, loss: " in text
 
 
 def test_tensorboard_of_a_continued_run_shows_each_step_once(trained):
