@@ -11,14 +11,15 @@ from ml_collections import ConfigDict
 
 from jaxcls.builder import plain
 from jaxcls.config import complete, save_config
-from jaxcls.data.pipeline import Loader, TrainBatches, build_dataset
+from jaxcls.data.pipeline import Loader, TrainBatches
 from jaxcls.data.report import class_report
 from jaxcls.engine import assembly, processes
 from jaxcls.engine.checkpoints.continuation import continue_run, load_from
-from jaxcls.engine.checkpoints.storage import Checkpoints, locate
+from jaxcls.engine.checkpoints.storage import Checkpoints, locate, read_meta
 from jaxcls.engine.checkpoints.weights import load_variables
 from jaxcls.engine.evaluation import Predictions
-from jaxcls.engine.log import last_timestamp, open_log
+from jaxcls.engine.log import get_logger, hold_log, last_timestamp, open_log
+from jaxcls.engine.network import Network
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.errors import UserError
@@ -44,6 +45,7 @@ def train_model(
         UserError: a mistake in the config or the data, or a work directory that holds another run.
         Interrupted: a signal asked for the end; all is saved.
     """
+    hold_log()
     config, workdir = complete(config), expand(workdir)
     own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
     if not (resume or own) and (workdir / "config.json").exists():
@@ -103,17 +105,18 @@ def evaluate_model(
     Raises:
         UserError: the checkpoint does not fit the config, or the data is not there.
     """
-    config = complete(config)
-    evaluation, parallel = config["evaluation"], Parallel(config["parallel"])
-    dataset = build_dataset(config["data"].get(split, config["data"]["train"]), f"data.{split}")
-    network = assembly.Network(config, dataset, parallel)
-    evaluator = assembly.build_evaluator(config, split, network, parallel)
+    get_logger()  # what the data warns of is to be seen
+    config, folder = complete(config), locate(checkpoint)[1]
+    saved, evaluation = read_meta(folder), config["evaluation"]
+    dataset = assembly.evaluation_dataset(config, split, saved.get("classes"), "the checkpoint")
+    network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
+    evaluator = assembly.build_evaluator(config, split, dataset, network)
     where = "" if metric else "evaluation."
     if metric is None:
         metric = evaluation.get("metric")
         metric_options = metric_options or evaluation.get("metric_options")
     evaluator.metrics(metric, metric_options, where)
-    averaged, raw = load_variables(network.shapes, locate(checkpoint)[1])
+    averaged, raw = load_variables(network.shapes, folder)
     with evaluator.loader:
         numbers = evaluator.evaluate(averaged, metric, metric_options, keep)
         if (config["ema"] or {}).get("evaluate_raw"):

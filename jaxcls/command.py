@@ -11,6 +11,7 @@ from typing import NoReturn
 import jax
 from absl import app, flags, logging
 
+from jaxcls.engine.log import get_logger
 from jaxcls.engine.runner.interruption import Interrupted
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
@@ -28,6 +29,7 @@ def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -
     """
 
     def guarded(rest: list[str]) -> None:
+        get_logger()  # for warnings of what comes before a run
         logging.set_verbosity(logging.FATAL)  # Orbax tells much of what it does, and prints what it raises, too
         try:
             main(rest)

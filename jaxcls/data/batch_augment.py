@@ -193,6 +193,11 @@ class BatchResizeMix(BoxMix):
         return squeeze(squeeze(others, 1, rows, self.interpolation), 2, columns, self.interpolation)
 
 
+def soft_labels(labels: Array, num_classes: int) -> Array:
+    """Labels (N,), or (N, K) of 1, 0 and -1 (there, but difficult), as shares of the classes, float32 (N, K)."""
+    return jax.nn.one_hot(labels, num_classes) if labels.ndim == 1 else jnp.abs(labels).astype(jnp.float32)
+
+
 def build_batch_augments(
     config: Mapping[str, Any] | Sequence[Mapping[str, Any]], num_classes: int, where: str = "model.train_cfg.augments"
 ) -> Augment:
@@ -222,8 +227,7 @@ def build_batch_augments(
     def augment(key: Array, images: Array, labels: Array) -> tuple[Array, Array]:
         key_choice, key_augment = jax.random.split(key)
         index = jax.random.choice(key_choice, len(augments), p=probabilities)
-        soft = jax.nn.one_hot(labels, num_classes) if labels.ndim == 1 else labels.astype(jnp.float32)
-        return jax.lax.switch(index, augments, key_augment, images, soft)
+        return jax.lax.switch(index, augments, key_augment, images, soft_labels(labels, num_classes))
 
     return augment
 

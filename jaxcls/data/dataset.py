@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import logging
 from collections.abc import Callable, Sequence
@@ -59,6 +60,12 @@ class Dataset:
         """int32 (n,), or (n, K) with several labels an image."""
         return self.source.labels
 
+    @functools.cached_property
+    def image(self) -> jax.ShapeDtypeStruct:
+        """The shape (H, W, C) and dtype of its images as they travel: those of the first one."""
+        image = self.readable_sample(0, np.random.default_rng(0))["image"]
+        return jax.ShapeDtypeStruct(image.shape, image.dtype)
+
     def __len__(self) -> int:
         return len(self.source)
 
@@ -79,7 +86,7 @@ class Dataset:
         if not own <= set(classes):
             _log.warning("%s or %s does not name its classes: labels go by their numbers", where, reference)
         elif missing := [name for name in classes if name not in own]:
-            _log.warning("%s has no %s, which %s has", where, some(missing), reference)
+            _log.warning("%s lacks %d classes of %s: %s", where, len(missing), reference, some(missing))
         return dataclasses.replace(self, source=source)
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:

@@ -16,7 +16,16 @@ from jaxcls.data.transforms.base import ImageTransform, OnDevice
 from jaxcls.data.transforms.formatting import Formatting
 from jaxcls.errors import UserError
 
-__all__ = ["Dataset", "EvalBatches", "Loader", "TrainBatches", "build_dataset", "build_pipeline", "build_transform"]
+__all__ = [
+    "Dataset",
+    "EvalBatches",
+    "Loader",
+    "TrainBatches",
+    "build_dataset",
+    "build_pipeline",
+    "build_transform",
+    "evaluation_pipeline",
+]
 
 
 def build_transform(config: Mapping[str, Any], where: str = "transform") -> Any:
@@ -91,6 +100,27 @@ def build_dataset(config: Mapping[str, Any] | Sequence[Any], where: str = "data.
         return Dataset(source, host, normalize, device, **options)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+
+
+def evaluation_pipeline(data: Mapping[str, Any], image_shape: Sequence[int]) -> tuple[Any, ...]:
+    """The transforms' configs by which images are evaluated: those of `val`, else of `test`.
+
+    Without either: those of `train` that read and normalise an image, and between them a resize to the network's size.
+
+    Args:
+        data: a config's `data`.
+        image_shape: (H, W, C) as the network sees images.
+    """
+    for split in ("val", "test"):
+        if split in data:
+            _, pipelines = _take_pipelines(plain(data[split]))
+            return tuple(pipelines[0]) if pipelines else ()
+    _, pipelines = _take_pipelines(plain(data["train"]))
+    nodes = [(node, build_transform(node)) for node in (pipelines[0] if pipelines else ())]
+    read, normalize = (
+        [node for node, step in nodes if isinstance(step, kind)] for kind in (LoadImageFromFile, Normalize)
+    )
+    return (*read, {"type": "Resize", "size": tuple(image_shape[:2])}, *normalize)
 
 
 def _take_pipelines(node: Any) -> tuple[Any, list[Any]]:

@@ -12,7 +12,9 @@ UNEQUAL = 10  # largest class to smallest, from where on it is worth a warning
 
 
 def class_report(classes: Sequence[str], labels: np.ndarray, limit: int = 20) -> str:
-    """The classes' names and how many images each has, with a warning for empty and for very unequal classes.
+    """The classes' names and how many images each has, with a warning where these are no data to learn classes from.
+
+    It is of images that are all labelled alike, of empty classes, or of very unequal ones.
 
     Args:
         classes: K names.
@@ -24,6 +26,8 @@ def class_report(classes: Sequence[str], labels: np.ndarray, limit: int = 20) ->
     more = [f"and {len(names) - limit} more classes"] if len(names) > limit else []
     lines = [f"{len(labels):,} images of {len(classes)} classes", ", ".join(names[:limit] + more)]
     empty = [name for name, count in zip(classes, counts, strict=True) if count == 0]
+    if (labels == labels[:1]).all():
+        lines.append("WARNING: all images have the same label: there is nothing to tell apart")
     if empty:
         rest = f" and {len(empty) - limit} more" if len(empty) > limit else ""
         lines.append(f"WARNING: no images of {', '.join(empty[:limit])}{rest}")

@@ -2,101 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
 from jaxcls.builder import build, lookup
 from jaxcls.data import order
-from jaxcls.data.batch_augment import build_batch_augments
-from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches, build_dataset
+from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches, build_dataset, evaluation_pipeline
+from jaxcls.data.sources.base import digest
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.checkpoints.weights import load_pretrained
 from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.log import env_info
+from jaxcls.engine.network import Network, preprocess_of
 from jaxcls.engine.optim.optimisation import Optimisation
 from jaxcls.engine.processes import first_process_first
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.parallel import Parallel
-from jaxcls.engine.step.precision import build_precision
 from jaxcls.engine.step.train_state import create_train_state
-from jaxcls.engine.step.train_step import make_eval_step, make_train_step, to_float
+from jaxcls.engine.step.train_step import make_eval_step, make_train_step
 from jaxcls.errors import UserError, close_names
-from jaxcls.models import build_classifier
 
 Config = Mapping[str, Any]
 
 
-class Network:
-    """A classifier and what it takes to feed it.
-
-    Attributes:
-        classifier: the unbound module.
-        parallel: the devices that it runs on.
-        distort: (key, images as they travel) -> the same, changed at random, or None.
-        preprocess: images as they travel -> as the network sees them.
-        augment: what mixes images in training, or None.
-        precision: what it computes in.
-        image_shape: (H, W, C) of its images.
-        num_classes: K.
+def evaluation_dataset(config: Config, split: str, classes: Sequence[str] | None, reference: str) -> Dataset:
+    """The `val` or `test` data of a config.
 
     Args:
         config: the whole config.
-        dataset: whose samples have the shape that the network gets.
-        parallel: the devices that it runs on.
-    """
-
-    def __init__(self, config: Config, dataset: Dataset, parallel: Parallel) -> None:
-        self.parallel, self.distort, self.preprocess = parallel, dataset.distort, preprocess_of(dataset)
-        self.classifier: nn.Module = build_classifier(config["model"])
-        self.image_shape = dataset.readable_sample(0, np.random.default_rng(0))["image"].shape
-        self._images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
-        logits, self.shapes = jax.eval_shape(self.classifier.init_with_output, jax.random.key(0), self._images)
-        self.num_classes: int = logits.shape[-1]
-        self.augment = _augment(config["model"], self.num_classes)
-        self.precision = build_precision(config["precision"])
-
-    def init(self, key: jax.Array) -> dict[str, Any]:
-        """Initial variables."""
-        return jax.jit(self.classifier.init)(key, jnp.zeros(self._images.shape, jnp.float32))
-
-    def check_labels(self, dataset: Dataset, where: str) -> None:
-        """Refuses labels outside the head's classes."""
-        labels = dataset.labels
-        if labels.ndim == 2:
-            if labels.shape[1] != self.num_classes:
-                raise UserError(f"{where}: {labels.shape[1]} classes, but the head has {self.num_classes}")
-        elif labels.min() < 0 or labels.max() >= self.num_classes:
-            raise UserError(
-                f"{where}: labels go from {labels.min()} to {labels.max()}, "
-                f"but the head has {self.num_classes} classes (0 to {self.num_classes - 1}); set its num_classes"
-            )
-
-
-def preprocess_of(dataset: Dataset) -> Any:
-    """What the device does to the images before the network sees them."""
-    return dataset.normalize.on_device if dataset.normalize else to_float
-
-
-def build_evaluator(config: Config, split: str, network: Network, parallel: Parallel) -> Evaluator:
-    """What evaluates on the `val` or `test` data of a config.
+        split: which.
+        classes: what the labels count, in order; None: the data's own classes.
+        reference: what has these classes, for messages.
 
     Raises:
-        UserError: there is no such data, or it does not fit the network.
+        UserError: there is no such data, it has another class, or its pipeline is for training.
     """
     if split not in config["data"]:
         have = [name for name in ("train", "val", "test") if name in config["data"]]
         raise UserError(f"config.data has no {split!r}; it has {', '.join(have)}")
-    dataset = build_dataset(config["data"][split], f"data.{split}")
-    network.check_labels(dataset, f"data.{split}")
+    where = f"data.{split}"
+    dataset = build_dataset(config["data"][split], where)
     if dataset.random_on_device:
-        raise UserError(f"data.{split}.pipeline: what has on_device=True is random and for training only")
+        raise UserError(f"{where}.pipeline: what has on_device=True is random and for training only")
+    return dataset if classes is None else dataset.in_terms_of(classes, where, reference)
+
+
+def build_evaluator(config: Config, split: str, dataset: Dataset, network: Network) -> Evaluator:
+    """What evaluates on a config's `val` or `test` data.
+
+    Raises:
+        UserError: the data does not fit the network.
+    """
+    network.check(dataset, f"data.{split}")
+    parallel = network.parallel
     devices = len(parallel.devices)
     batch_size = -(-config["data"]["batch_size"] // devices) * devices
     batches = EvalBatches(dataset, batch_size, jax.process_index(), jax.process_count())
@@ -105,6 +69,7 @@ def build_evaluator(config: Config, split: str, network: Network, parallel: Para
         network.classifier,
         parallel=parallel,
         preprocess=preprocess_of(dataset),
+        soften=network.soften,
         precision=network.precision,
     )
     return Evaluator(step, loader, parallel)
@@ -121,7 +86,11 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
     with first_process_first("data"):
         dataset = build_dataset(data["train"], "data.train")
     network = Network(config, dataset, parallel)
-    network.check_labels(dataset, "data.train")
+    network.check(dataset, "data.train")
+    evaluator, val = None, None
+    if validate and "val" in data:
+        val = evaluation_dataset(config, "val", dataset.classes, "data.train")
+        evaluator = build_evaluator(config, "val", val, network)
     processes = (jax.process_index(), jax.process_count())
     sample_order = build(data["order"], order, "data.order")
     batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, order=sample_order)
@@ -151,7 +120,6 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
         precision=network.precision,
         accumulation=optimisation.accumulation,
     )
-    evaluator = build_evaluator(config, "val", network, parallel) if validate and "val" in data else None
     if evaluator:
         loaders["val"] = evaluator.loader
     made = kind(
@@ -165,7 +133,8 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
         batch_size=data["batch_size"],
         work_dir=workdir,
         meta={"env_info": env_info(), "seed": config["seed"], "config": repr(config), "CLASSES": list(dataset.classes)},
-        identity=_identity(config, kind, len(dataset)),
+        identity=_identity(config, kind, dataset),
+        description=describe(config, (val or dataset).image.shape),
         network=network,
     )
     _register_hooks(made, config, evaluator, optimisation.ema)
@@ -186,13 +155,27 @@ def _runner_kind(config: Config) -> tuple[type[Runner], int]:
     return kind, length
 
 
-def _identity(config: Config, kind: type[Runner], samples: int) -> dict[str, Any]:
+def describe(config: Config, image_shape: Sequence[int]) -> dict[str, Any]:
+    """What a checkpoint says, with the names of the classes, of how to use its arrays without any data: JSON."""
+    description = {
+        "model": config["model"],
+        "precision": config["precision"],
+        "image_shape": image_shape,
+        "pipeline": evaluation_pipeline(config["data"], image_shape),
+    }
+    return json.loads(json.dumps(description, default=str))
+
+
+def _identity(config: Config, kind: type[Runner], dataset: Dataset) -> dict[str, Any]:
     """What a continued run cannot change."""
     by_epoch = all((kind.by_epoch, *(config[key].get("by_epoch", True) for key in ("checkpoint_config", "evaluation"))))
     return {
         "numbered_by": "epoch" if by_epoch else "iteration",
         "batch_size": config["data"]["batch_size"],
-        "samples": samples,
+        "samples": len(dataset),
+        "classes": list(dataset.classes),
+        "fingerprint of the labels": digest(np.ascontiguousarray(dataset.labels, np.int32).tobytes()),
+        "fingerprint of the file names": dataset.source.names_digest(),
         "seed": config["seed"],
         "optimizer": config["optimizer"].get("type"),
     }
@@ -207,7 +190,6 @@ def _register_hooks(made: Runner, config: Config, evaluator: Evaluator | None, e
     by_epoch = {"by_epoch": made.by_epoch}
     checkpoint = {"type": "CheckpointHook", **by_epoch, **config["checkpoint_config"]}
     made.register_hook(build(checkpoint, hooks, "checkpoint_config"))
-    made.register_hook(hooks.ClassNumCheckHook())
     made.register_hook(hooks.IterTimerHook())
     if evaluator:
         evaluation = {"type": "EvalHook", **by_epoch, **config["evaluation"], "evaluator": evaluator}
@@ -220,13 +202,3 @@ def _register_hooks(made: Runner, config: Config, evaluator: Evaluator | None, e
     made.register_hook(hooks.ProgressBarHook())
     for i, entry in enumerate(config["custom_hooks"]):
         made.register_hook_from_cfg(entry, f"custom_hooks[{i}]")
-
-
-def _augment(model: Config, num_classes: int) -> Any:
-    """What mixes images in the step, by the model's `train_cfg.augments`; None without any."""
-    train_cfg = model.get("train_cfg") or {}
-    for key in train_cfg:
-        if key != "augments":
-            raise UserError(f"model.train_cfg: no argument {key!r}; {close_names(key, ('augments',))}")
-    augments = train_cfg.get("augments")
-    return build_batch_augments(augments, num_classes, "model.train_cfg.augments") if augments else None

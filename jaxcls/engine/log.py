@@ -29,6 +29,17 @@ class _CurrentStderr(logging.StreamHandler):
         pass
 
 
+class _Early(logging.Handler):
+    """Keeps what is logged before there is a file for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 def get_logger() -> logging.Logger:
     """The logger of this package; it writes to standard error, and to a file after `open_log`."""
     logger = logging.getLogger("jaxcls")
@@ -44,17 +55,33 @@ def _add(logger: logging.Logger, handler: logging.Handler) -> None:
     logger.addHandler(handler)
 
 
-def open_log(path: Path) -> logging.Logger:
-    """The logger, writing to `path` from now on and to no file of an earlier run. Only the first process logs."""
+def hold_log() -> logging.Logger:
+    """The logger; what it is told from now on waits for the file that `open_log` opens. Only the first process logs."""
     logger = get_logger()
-    for handler in [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]:
+    _close(logger)
+    logger.addHandler(_Early())
+    logger.setLevel(logging.INFO if jax.process_index() == 0 else logging.ERROR)
+    return logger
+
+
+def open_log(path: Path) -> logging.Logger:
+    """The logger, writing to `path`, beginning with what has waited for it, and to no file of an earlier run."""
+    logger = get_logger()
+    early = _close(logger)
+    if jax.process_index() == 0:
+        _add(logger, file := logging.FileHandler(path))
+        for record in early:
+            file.handle(record)
+    return logger
+
+
+def _close(logger: logging.Logger) -> list[logging.LogRecord]:
+    """Closes the files of an earlier run; what has waited for one."""
+    ending = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler | _Early)]
+    for handler in ending:
         logger.removeHandler(handler)
         handler.close()
-    if jax.process_index() == 0:
-        _add(logger, logging.FileHandler(path))
-    else:
-        logger.setLevel(logging.ERROR)
-    return logger
+    return [record for handler in ending if isinstance(handler, _Early) for record in handler.records]
 
 
 def last_timestamp(workdir: Path) -> str | None:

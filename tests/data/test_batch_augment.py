@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcls.data.batch_augment import BatchCutMix, BatchResizeMix, build_batch_augments
+from jaxcls.data.batch_augment import BatchCutMix, BatchResizeMix, build_batch_augments, soft_labels
 from jaxcls.errors import UserError
 
 N, H, W, K = 4, 12, 20, 5
@@ -197,3 +197,9 @@ def test_the_key_alone_decides_and_the_dtype_stays():
 def test_refuses(config, message):
     with pytest.raises(UserError, match=message):
         build_batch_augments(config, K)
+
+
+def test_labels_become_shares_of_the_classes():
+    np.testing.assert_array_equal(soft_labels(jnp.array([1, 0]), 2), [[0, 1], [1, 0]])
+    # What is there but difficult counts as there, as in the heads.
+    np.testing.assert_array_equal(soft_labels(jnp.array([[1, -1, 0]]), 3), [[1, 1, 0]])

@@ -85,6 +85,15 @@ def test_class_report_warns():
     assert "WARNING" not in class_report(["cat", "dog"], np.repeat([0, 1], [1000, 100]))
 
 
+@pytest.mark.parametrize(
+    ("labels", "warned"), [([0, 0], True), ([[1], [1]], True), ([[1], [0]], False), ([[0, 1], [0, 1]], True)]
+)
+def test_class_report_warns_where_there_is_nothing_to_learn(labels, warned):
+    labels = np.array(labels)
+    text = class_report(["cat", "dog"][: labels.shape[1] if labels.ndim == 2 else 2], labels)
+    assert ("WARNING: all images have the same label: there is nothing to tell apart" in text) == warned
+
+
 def test_class_report_of_several_labels_and_many_classes():
     labels = np.zeros((5, 30), int)
     labels[0] = 1

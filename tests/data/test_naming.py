@@ -152,6 +152,6 @@ def test_a_dataset_says_what_it_lacks(caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("jaxcls"), "propagate", True)
     dataset = build_dataset({"type": "tests.data.test_wrappers:Listed", "labels": [0, 1], "classes": "ca"})
     assert dataset.in_terms_of("abc", "data.val", "data.train").labels.tolist() == [2, 0]
-    assert "data.val has no 'b', which data.train has" in caplog.text
+    assert "data.val lacks 1 classes of data.train: 'b'" in caplog.text
     dataset.in_terms_of("0123", "data.val", "the checkpoint")
     assert "data.val or the checkpoint does not name its classes: labels go by their numbers" in caplog.text

@@ -238,9 +238,21 @@ def numbered(folder: Path) -> list[Path]:
 def _iteration(folder: Path) -> int:
     """A checkpoint's iteration; -1 where it cannot be read."""
     try:
-        return int(json.loads((folder / "meta" / "metadata").read_text())["iter"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(read_meta(folder)["iter"])
+    except (UserError, ValueError, KeyError, TypeError):
         return -1
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says beside its arrays; these stay on disk.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return json.loads((folder / "meta" / "metadata").read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"checkpoint {folder} cannot be read: {error}") from error
 
 
 def _arrays(state: PyTree) -> dict[str, Any]:

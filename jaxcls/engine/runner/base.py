@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ class Runner(ABC):
         checkpoints: those of the work directory.
         meta: what the log's first line says: env_info, seed, config, CLASSES.
         identity: what a continuation must have in common with the run that it continues, name -> JSON value.
+        description: what else checkpoints say of the network, name -> JSON value.
         network: what runs on the devices (`jaxcls.engine.assembly.Network`), for hooks that compute.
     """
 
@@ -75,6 +77,7 @@ class Runner(ABC):
         checkpoints: Checkpoints | None = None,
         meta: Mapping[str, Any] | None = None,
         identity: Mapping[str, Any] | None = None,
+        description: Mapping[str, Any] | None = None,
         network: Any = None,
     ) -> None:
         self.train_step, self.eval_step = train_step, eval_step
@@ -83,7 +86,7 @@ class Runner(ABC):
         self.length, self.batch_size, self.network = length, batch_size, network
         self.timestamp = timestamp or time.strftime("%Y%m%d_%H%M%S")
         self.work_dir, self.checkpoints = Path(work_dir), checkpoints
-        self.meta, self.identity = dict(meta or {}), dict(identity or {})
+        self.meta, self.identity, self.description = dict(meta or {}), dict(identity or {}), dict(description or {})
         self.epoch = self.iter = self.inner_iter = self.iters_per_epoch = 0
         self.mode: str | None = None
         self.outputs: dict[str, Any] = {}
@@ -284,6 +287,7 @@ class Runner(ABC):
             "called": list(self._called),
             "log_buffer": self._pending_log(),
             "hooks": {name: state for name, hook in self._named_hooks() if (state := hook.state())},
+            **self.description,
             **self.identity,
         }
 
@@ -299,12 +303,16 @@ class Runner(ABC):
         Raises:
             UserError: it is of a run with which this one cannot go on.
         """
-        for name, value in self.identity.items():
-            if position.get(name) != value:
-                raise UserError(
-                    f"cannot continue: {name} was {position.get(name)!r} when the checkpoint was saved and is "
-                    f"{value!r} now; set it back, or start anew from these weights with --load_from"
-                )
+        differing = [
+            _change(name, position[name], value)
+            for name, value in self.identity.items()
+            if name in position and position[name] != value
+        ]
+        if differing:
+            raise UserError(
+                f"cannot continue: {'; '.join(differing)}; "
+                "set it back, or start anew from these weights with --load_from"
+            )
         self.state, self._restored = state, dict(position)
         self.epoch, self.iter = position["epoch"], position["iter"]
         for name, hook in self._named_hooks():
@@ -359,6 +367,14 @@ class Runner(ABC):
         folder = self.checkpoints.save_interrupted(self.iter, self.state, self.position())
         self.call_hook("after_run")
         raise Interrupted(f"{self.interruption.name}: stopped at {where}, saved in {folder}; continue with --resume")
+
+
+def _change(name: str, was: Any, now: Any) -> str:
+    """What differs between two JSON values; of long lists the first place that does."""
+    if isinstance(was, list) and isinstance(now, list) and max(len(was), len(now)) > 5:
+        place = next(i for i, pair in enumerate(itertools.zip_longest(was, now)) if pair[0] != pair[1])
+        name, was, now = f"{name}[{place}]", was[place : place + 1], now[place : place + 1]
+    return f"{name} was {was!r} when the checkpoint was saved and is {now!r} now"
 
 
 def _without_first(hooks: list[Hook], name: str) -> list[Hook]:

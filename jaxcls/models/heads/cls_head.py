@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +41,10 @@ class Head(nn.Module):
         loss: what `jaxcls.build_loss` gives.
         topk: of the training accuracy.
         cal_acc: whether training computes the accuracy; not for soft labels.
+        multi_label: whether an image has any number of labels, as rows of 0 and 1.
     """
+
+    multi_label: ClassVar[bool] = False
 
     loss: Any = CrossEntropyLoss()
     topk: int | tuple[int, ...] = (1,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jaxcls.models.losses import CrossEntropyLoss
 class MultiLabelHead(Head):
     """Labels are (N, K): 1 where a class is in the image, -1 where it is but difficult (it counts as there), else 0."""
 
+    multi_label: ClassVar[bool] = True
     loss: Any = CrossEntropyLoss(use_sigmoid=True)
 
     def losses(self, logits: Array, label: Array, mask: Array | None = None) -> dict[str, Any]:

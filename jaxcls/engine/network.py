@@ -1,0 +1,159 @@
+"""A classifier and what it takes to feed it, and whether data fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from jaxcls.data.batch_augment import build_batch_augments, soft_labels
+from jaxcls.data.pipeline import Dataset
+from jaxcls.data.sources.labels import check_labels
+from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.precision import build_precision
+from jaxcls.engine.step.train_step import to_float
+from jaxcls.errors import UserError, close_names
+from jaxcls.models import build_classifier, heads
+
+
+class Network:
+    """A classifier and what it takes to feed it.
+
+    Attributes:
+        classifier: the unbound module.
+        parallel: the devices that it runs on.
+        distort: (key, images as they travel) -> the same, changed at random, or None.
+        preprocess: images as they travel -> as the network sees them.
+        augment: what mixes images in training, or None.
+        soften: labels (N,) or (N, K) -> (N, K) float32 as `augment` gives them, or None.
+        precision: what it computes in.
+        image_shape: (H, W, C) of its images.
+        num_classes: K.
+
+    Args:
+        config: the whole config.
+        dataset: whose images the network gets.
+        parallel: the devices that it runs on.
+        image_shape: None: that of the dataset's images.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], dataset: Dataset, parallel: Parallel, image_shape: Sequence[int] | None = None
+    ) -> None:
+        self.parallel, self.distort, self.preprocess = parallel, dataset.distort, preprocess_of(dataset)
+        self.classifier: nn.Module = build_classifier(config["model"])
+        self.image_shape = tuple(image_shape or dataset.image.shape)
+        images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
+        logits, self.shapes = jax.eval_shape(self.classifier.init_with_output, jax.random.key(0), images)
+        self.num_classes: int = logits.shape[-1]
+        self.augment = _augment(config["model"], self.num_classes)
+        self.soften = partial(soft_labels, num_classes=self.num_classes) if self.augment else None
+        self.precision = build_precision(config["precision"])
+
+    def init(self, key: jax.Array) -> dict[str, Any]:
+        """Initial variables."""
+        return jax.jit(self.classifier.init)(key, jnp.zeros((1, *self.image_shape), jnp.float32))
+
+    def check(self, dataset: Dataset, where: str) -> None:
+        """Refuses data that the network cannot take, from labels and shapes alone.
+
+        Args:
+            dataset: training or validation data.
+            where: what to call it.
+
+        Raises:
+            UserError: labels that do not fit the classes or the head, or images that do not fit the network.
+        """
+        check_labels(dataset.source, where)
+        problems = list(self._problems_of_classes(dataset, where)) or list(self._problems_of_labels(dataset, where))
+        problems += self._problems_of_images(dataset, where)
+        if problems:
+            raise UserError("; ".join(problems))
+
+    def check_classes(self, classes: Sequence[str], where: str) -> None:
+        """Refuses another number of classes than the head has.
+
+        Raises:
+            UserError: it is another.
+        """
+        if len(classes) != self.num_classes:
+            listed = ", ".join(classes[:3]) + (", …" if len(classes) > 3 else "")
+            raise UserError(
+                f"{where} has {len(classes)} classes ({listed}), but the head has {self.num_classes}; "
+                f"set its num_classes to {len(classes)}"
+            )
+
+    def _problems_of_classes(self, dataset: Dataset, where: str) -> Iterator[str]:
+        labels, last = dataset.labels, self.num_classes - 1
+        if labels.ndim == 1 and labels.max() > last:
+            yield (
+                f"{where}: labels go from {labels.min()} to {labels.max()}, "
+                f"but the head has {self.num_classes} classes (0 to {last}); set its num_classes"
+            )
+        try:
+            self.check_classes(dataset.classes, where)
+        except UserError as error:
+            yield str(error)
+
+    def _problems_of_labels(self, dataset: Dataset, where: str) -> Iterator[str]:
+        """Of their kind: one class an image, or several; and whether the loss takes them."""
+        labels, head = dataset.labels, self.classifier.head
+        name, several = type(head).__name__, labels.ndim == 2
+        takes_several = getattr(head, "multi_label", several)  # a head of the user's own need not say
+        if several and not takes_several:
+            other = f"MultiLabel{name}" if f"MultiLabel{name}" in heads.__all__ else "MultiLabelLinearClsHead"
+            yield f"{where} has any number of labels an image, but {name} is for one; use {other}"
+        elif takes_several and not several and self.soften is None:
+            other = name.removeprefix("MultiLabel")
+            yield f"{where} has one label an image, but {name} is for any number of them; use {other}"
+        else:
+            yield from self._problems_of_loss(labels, where)
+
+    def _problems_of_loss(self, labels: np.ndarray, where: str) -> Iterator[str]:
+        def losses(logits: jax.Array, labels: jax.Array) -> Any:
+            labels = self.soften(labels) if self.soften else labels
+            return self.classifier.apply({}, logits, labels, method=lambda module, *inputs: module.head.losses(*inputs))
+
+        logits = jax.ShapeDtypeStruct((1, self.num_classes), jnp.float32)
+        try:
+            jax.eval_shape(losses, logits, jax.ShapeDtypeStruct((1, *labels.shape[1:]), jnp.int32))
+        except UserError as error:
+            yield f"{where}: {type(self.classifier.head).__name__} and its loss do not take these labels: {error}"
+
+    def _problems_of_images(self, dataset: Dataset, where: str) -> Iterator[str]:
+        """Of their channels, and of a size that is not the network's own and that it cannot take."""
+        image = jax.ShapeDtypeStruct((1, *dataset.image.shape), dataset.image.dtype)
+        sizes = f"{where}: images are {dataset.image.shape} (height, width, channels), the network's {self.image_shape}"
+        try:
+            seen = jax.eval_shape(preprocess_of(dataset), image)
+        except UserError as error:
+            yield f"{where}.pipeline: {error}"
+            return
+        if seen.shape[-1] != self.image_shape[-1]:
+            yield f"{sizes}; the channels have to be the same"
+        elif seen.shape[1:] != self.image_shape:
+            try:
+                jax.eval_shape(self.classifier.apply, self.shapes, seen)
+            except Exception as error:  # a layer that does not fit raises what it likes
+                reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                yield f"{sizes}; {type(self.classifier.backbone).__name__} cannot take another size: {reason}"
+
+
+def preprocess_of(dataset: Dataset) -> Any:
+    """What the device does to the images before the network sees them."""
+    return dataset.normalize.on_device if dataset.normalize else to_float
+
+
+def _augment(model: Mapping[str, Any], num_classes: int) -> Any:
+    """What mixes images in the step, by the model's `train_cfg.augments`; None without any."""
+    train_cfg = model.get("train_cfg") or {}
+    for key in train_cfg:
+        if key != "augments":
+            raise UserError(f"model.train_cfg: no argument {key!r}; {close_names(key, ('augments',))}")
+    augments = train_cfg.get("augments")
+    return build_batch_augments(augments, num_classes, "model.train_cfg.augments") if augments else None
