@@ -26,17 +26,17 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import jaxcls
-from configs import convnext, lenet5, mobilenet_v2, resnet
+from jaxcls import zoo
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.models.layers import conv
 from jaxcls.models.layers.conv2d import Window, dense
 
-# name -> config of the classifier, images (N, H, W, C), steps that are timed as one
+# name -> model of the zoo, images (N, H, W, C), steps that are timed as one
 NETWORKS = {
-    "MobileNetV2": (mobilenet_v2.get_config("imagenet2012").model, (8, 224, 224, 3), 1),
-    "ConvNeXt-T": (convnext.get_config("tiny").model, (8, 224, 224, 3), 1),
-    "ResNet_CIFAR-18": (resnet.get_config("cifar10").model, (64, 32, 32, 3), 1),
-    "LeNet-5": (lenet5.get_config("mnist").model, (128, 32, 32, 1), 50),
+    "MobileNetV2": ("mobilenet_v2", (8, 224, 224, 3), 1),
+    "ConvNeXt-T": ("convnext_tiny", (8, 224, 224, 3), 1),
+    "ResNet_CIFAR-18": ("resnet18_cifar10", (64, 32, 32, 3), 1),
+    "LeNet-5": ("lenet5", (128, 32, 32, 1), 50),
 }
 SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
 COLUMNS = ("plain", "conv2d", "PyTorch")
@@ -54,8 +54,8 @@ def data(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 def jaxcls_step(name: str) -> tuple[Step, int]:
     """A function that takes one step, and the parameters' number."""
-    config, shape, _ = NETWORKS[name]
-    classifier, parallel = jaxcls.build_classifier(config), Parallel(devices=jax.devices()[:1])
+    model, shape, _ = NETWORKS[name]
+    classifier, parallel = jaxcls.build_classifier(zoo.model_config(model)), Parallel(devices=jax.devices()[:1])
     images, labels = data(shape)
     variables = jax.jit(classifier.init)(jax.random.key(0), jnp.zeros((1, *shape[1:])))
     tx = jaxcls.build_optimizer({"type": "SGD", **SGD}, variables["params"])

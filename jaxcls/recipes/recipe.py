@@ -37,7 +37,14 @@ def recipe(
         grad_clip: the largest norm of the gradient; None: any.
         keep: how many checkpoints stay; the best one stays too.
         **others: more keys of the config, in place of what is here.
+
+    Raises:
+        UserError: a part that is no dict.
     """
+    for name, part in dict(model=model, data=data, optimizer=optimizer, lr_config=lr_config).items():
+        if not isinstance(part, Mapping):
+            hint = "; `folder` gives two things: data, classes = folder(…)" if name == "data" else ""
+            raise UserError(f"recipe: {name}: expected a dict, got {type(part).__name__}{hint}")
     return ConfigDict(
         dict(
             model=model,

@@ -91,9 +91,11 @@ def model_config(
         **arguments: the classifier's own: `neck`, `train_cfg`, `init_cfg`.
 
     Raises:
-        UserError: the name is unknown.
+        UserError: the name is unknown, or `num_classes` is no number of classes.
     """
     entry = find(name)
+    if num_classes is not None and not (isinstance(num_classes, int) and num_classes > 0):
+        raise UserError(f"model {name!r}: num_classes={num_classes!r}: expected a whole number from 1")
     parts = {"backbone": {**entry.backbone, **(backbone or {})}, "head": {**entry.head, **(head or {})}}
     for part in parts.values():
         if num_classes is not None and "num_classes" in part:

@@ -63,6 +63,12 @@ def test_a_missing_folder_is_named(tmp_path):
         recipes.folder(tmp_path / "nowhere")
 
 
+def test_a_part_that_is_no_dict_is_named(tmp_path):
+    both = recipes.folder(pictures(tmp_path))
+    with pytest.raises(UserError, match=r"data: expected a dict, got tuple; .* data, classes = folder"):
+        recipes.recipe(zoo.model_config("resnet18", 2), both, recipes.sgd(0.1), recipes.step([1]), max_epochs=1)
+
+
 def test_sizes():
     preprocessing = zoo.find("convnext_tiny").preprocessing.at(112)
     assert preprocessing.pipeline() == [

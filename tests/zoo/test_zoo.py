@@ -92,6 +92,11 @@ def test_an_unknown_name_lists_the_close_ones():
         zoo.model_config("resnet5")
 
 
+def test_class_names_are_no_number_of_classes():
+    with pytest.raises(UserError, match=r"num_classes=\('cat', 'dog'\): expected a whole number"):
+        zoo.model_config("resnet50", num_classes=("cat", "dog"))
+
+
 def test_a_config_is_made_to_order():
     config = zoo.model_config("vit_base_p16", num_classes=3, image_size=64, backbone=dict(drop_rate=0.0))
     assert config["head"]["num_classes"] == 3
