@@ -2,13 +2,11 @@
 
 from jaxcls.engine.optim.build import build_optimizer
 from jaxcls.engine.optim.clipping import build_grad_clip, clip_by_norm, clip_by_value
-from jaxcls.engine.optim.counting import at_step
 from jaxcls.engine.optim.paramwise import Multipliers, multipliers, parameter_name
 from jaxcls.engine.optim.parse import base_momentum, has_momentum
 
 __all__ = [
     "Multipliers",
-    "at_step",
     "base_momentum",
     "build_grad_clip",
     "build_optimizer",

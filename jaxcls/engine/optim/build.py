@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxcls.engine.optim.counting import at_step
 from jaxcls.engine.optim.optimizers import limit_norm
 from jaxcls.engine.optim.paramwise import Multipliers, is_multipliers, multipliers
 from jaxcls.engine.optim.parse import DECAYS, Recipe, parse
@@ -27,7 +28,7 @@ def build_optimizer(
     params: PyTree,
     schedule: optax.Schedule | None = None,
     momentum_schedule: optax.Schedule | None = None,
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """The transformation that an optimizer config describes.
 
     Args:
@@ -39,7 +40,7 @@ def build_optimizer(
         momentum_schedule: step -> momentum (of Adam and its kin: the first beta); None: as the config has it.
 
     Returns:
-        The transformation; it counts its updates as steps, unless `at_step` tells it the step.
+        The transformation. Its schedules count its updates, unless `update(…, step=…)` is told at which step they are.
 
     Raises:
         UserError: an unknown type, argument or `paramwise_cfg` rule, a value out of its range, no `lr`, a factor of a
@@ -64,11 +65,12 @@ def build_optimizer(
     except (AttributeError, TypeError, ValueError) as error:  # a value of a wrong type shows here
         raise UserError(f"optimizer: {recipe.kind}: {str(error).strip().splitlines()[0]}") from error
 
-    def init(tree: PyTree) -> PyTree:
-        # Some keep the parameters that they began with, and a step donates parameters and state alike.
-        return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), tx.init(tree))
+    def update(
+        grads: PyTree, state: PyTree, params: PyTree = None, *, step: jax.Array | None = None, **rest: Any
+    ) -> Any:
+        return tx.update(grads, state if step is None else at_step(state, step), params, **rest)
 
-    return optax.GradientTransformationExtraArgs(init, tx.update)
+    return optax.GradientTransformationExtraArgs(tx.init, update)
 
 
 def _replace_first(value: Any, momentum: Any) -> Any:

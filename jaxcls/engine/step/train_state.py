@@ -75,7 +75,7 @@ def evaluated(raw: Mapping[str, PyTree], ema_params: PyTree, ema_batch_stats: Py
 
 def create_train_state(
     variables: Mapping[str, PyTree],
-    tx: optax.GradientTransformation,
+    tx: optax.GradientTransformation | optax.MultiSteps,
     *,
     ema: Ema | None = None,
     precision: Precision | None = None,
@@ -90,9 +90,10 @@ def create_train_state(
         precision: the step's; float16 has a loss scale.
         cumulative_iters: iterations an update.
     """
-    params, batch_stats = _copy(variables["params"]), _copy(variables.get("batch_stats", {}))
+    params, batch_stats = _copy(dict(variables["params"])), _copy(dict(variables.get("batch_stats", {})))
     zero = jnp.zeros((), jnp.int32)
-    state = TrainState(zero, params, batch_stats, tx.init(params), jnp.copy(zero))
+    # Some optimisers keep the parameters that they began with.
+    state = TrainState(zero, params, batch_stats, _copy(tx.init(params)), jnp.copy(zero))
     if ema is not None:
         state = state.replace(ema_params=_copy(params), ema_batch_stats=_copy(batch_stats) if ema.statistics else None)
     if cumulative_iters > 1:
@@ -103,4 +104,4 @@ def create_train_state(
 
 
 def _copy(tree: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), dict(tree))
+    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), tree)

@@ -13,7 +13,6 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcls import collectives
-from jaxcls.engine.optim import at_step
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.parallel import Parallel
@@ -76,7 +75,7 @@ def prepared(
 
 def make_train_step(
     classifier: nn.Module,
-    tx: optax.GradientTransformation,
+    tx: optax.GradientTransformation | optax.MultiSteps,
     *,
     parallel: Parallel | None = None,
     clip: Clip | None = None,
@@ -94,7 +93,8 @@ def make_train_step(
 
     Args:
         classifier: an unbound module with `forward_train` and `is_frozen`.
-        tx: the optimiser.
+        tx: the optimiser. The schedules of what `build_optimizer` made are at the iteration, whatever was skipped or
+            accumulated before; all other counters are the transformation's own.
         parallel: how and on which devices; default: pmap over all.
         clip: gradients -> clipped gradients and their norm, which is logged as `grad_norm`.
         distort: (key, images as they travel) -> the same, changed at random.
@@ -107,10 +107,11 @@ def make_train_step(
     The step takes the state (whose buffers it reuses), a batch of `image` (N, H, W, C) and `label` (N,) or (N, K),
     N a multiple of the devices, and a PRNG key, which it folds with the step's number and the device's.
     """
+    optimizer = optax.with_extra_args_support(tx)  # only what `build_optimizer` made looks at the step
 
     def update(state: TrainState, grads: Any) -> tuple[TrainState, Array]:
         grads, norm = clip(grads) if clip is not None else (grads, jnp.zeros(()))
-        updates, opt_state = tx.update(grads, at_step(state.opt_state, state.step), state.params)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
         # Weight decay and momentum must not reach the frozen ones either.
         params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates))
         return state.replace(params=params, opt_state=opt_state), norm

@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxcls.engine.optim import at_step, build_optimizer
+from jaxcls.engine.optim import build_optimizer
+from jaxcls.engine.optim.counting import at_step
 
 PARAMS = {"kernel": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32)}
 GRADS = jax.tree.map(np.ones_like, PARAMS)
@@ -21,7 +22,7 @@ def test_the_rate_is_that_of_the_step_which_the_state_is_told():
 
     @jax.jit
     def update(state, step):
-        return tx.update(GRADS, at_step(state, step), PARAMS)
+        return tx.update(GRADS, state, PARAMS, step=step)
 
     state = tx.init(PARAMS)
     for step in (4, 4, 7):
@@ -48,14 +49,6 @@ def test_the_count_of_the_bias_correction_stays(kind):
     assert jax.tree.structure(told) == jax.tree.structure(state)
     jax.tree.map(np.testing.assert_array_equal, told.inner_state, state.inner_state)
     assert {int(count) for _, count in optax.tree.get_all_with_path(told.hyperparams_states, "count")} == {50}
-
-
-def test_schedules_of_optax_s_own_making():
-    tx = optax.chain(optax.adam(halving), optax.inject_hyperparams(optax.sgd)(learning_rate=halving))
-    state = jax.jit(at_step)(tx.init(PARAMS), jnp.int32(3))
-    (adam, rate), injected = state
-    assert (int(adam.count), int(rate.count), int(injected.count)) == (0, 3, 3)
-    assert int(injected.hyperparams_states["learning_rate"].count) == 3
 
 
 def test_a_state_without_schedules_stays():
