@@ -41,16 +41,19 @@ class Accumulation:
     def run(self, update: Update, state: TrainState, grads: Any, finite: Array) -> tuple[TrainState, Array]:
         """The state after one iteration, and the norm of the latest update's gradient.
 
+        Gradients that are not finite count as nothing; there is no update where all since the last one were such.
+
         Args:
             update: (state, gradients) -> state, norm.
             state: before.
             grads: the iteration's gradients.
-            finite: whether they are; if not they count as nothing.
+            finite: whether they are.
         """
         if self.iters == 1:
             new, norm = update(state, grads)
             return jax.tree.map(partial(jnp.where, finite), new, state), norm
         assert state.accumulated is not None
+        count = state.accumulated.count + jnp.where(finite, 1, 0)
         share = jnp.where(finite, 1.0 / self._divisor(state.step), 0.0)
         total = jax.tree.map(
             lambda sum_, grad: sum_ + jnp.where(finite, grad, 0.0) * share, state.accumulated.grads, grads
@@ -58,12 +61,13 @@ class Accumulation:
 
         def apply(state: TrainState, last_norm: Array) -> tuple[TrainState, Array]:
             new, norm = update(state, total)
-            return new.replace(accumulated=Accumulated(jax.tree.map(jnp.zeros_like, total), norm)), norm
+            zero = jax.tree.map(jnp.zeros_like, total)
+            return new.replace(accumulated=Accumulated(zero, jnp.zeros_like(count), norm)), norm
 
         def wait(state: TrainState, last_norm: Array) -> tuple[TrainState, Array]:
-            return state.replace(accumulated=Accumulated(total, last_norm)), last_norm
+            return state.replace(accumulated=Accumulated(total, count, last_norm)), last_norm
 
-        return jax.lax.cond(self._is_due(state.step), apply, wait, state, state.accumulated.grad_norm)
+        return jax.lax.cond(self._is_due(state.step) & (count > 0), apply, wait, state, state.accumulated.grad_norm)
 
     def _divisor(self, step: Array) -> Array | int:
         if self.max_iters is None or not (rest := self.max_iters % self.iters):

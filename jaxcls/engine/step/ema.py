@@ -18,6 +18,9 @@ PyTree = Any
 class Ema:
     """average <- (1 - m) * average + m * value, after each `interval`-th iteration (mmcv/runner/hooks/ema.py).
 
+    An iteration counts whether it ends in an update or, with accumulation, in none. One whose gradients are not finite
+    leaves the averages as they are.
+
     Without `gamma`, m is MMCV's min(momentum ** interval, (1 + t) / (warm_up + t)) at iteration t = 0, 1, ... : for a
     momentum below 1 / warm_up that is no warm-up at all. With `gamma` it is MMEngine's
     (1 - momentum) * exp(-(1 + t) / gamma) + momentum, which follows the weights closely at first
@@ -47,10 +50,10 @@ class Ema:
         if self.gamma is not None and not self.gamma > 0:
             raise UserError(f"gamma={self.gamma!r}: expected a number above 0")
 
-    def update(self, average: PyTree, values: PyTree, step: Array) -> PyTree:
-        """The averages after iteration `step`, an int32 scalar."""
-        weight = jnp.where(step % self.interval == 0, self._momentum(step.astype(jnp.float32)), 0.0)
-        return jax.tree.map(lambda a, v: a * (1 - weight) + v * weight, average, values)
+    def update(self, average: PyTree, values: PyTree, step: Array, finite: Array | bool = True) -> PyTree:
+        """The averages after iteration `step`, an int32 scalar, whose gradients were finite or not."""
+        counts, weight = (step % self.interval == 0) & finite, self._momentum(step.astype(jnp.float32))
+        return jax.tree.map(lambda a, v: jnp.where(counts, a * (1 - weight) + v * weight, a), average, values)
 
     def _momentum(self, step: Array) -> Array:
         if self.gamma is not None:

@@ -64,6 +64,11 @@ class Precision:
             scale=jnp.asarray(options["init_scale"], jnp.float32),  # type: ignore[arg-type]
         )
 
+    @staticmethod
+    def is_searching(scale: DynamicScale | None) -> Array | bool:
+        """Whether the loss scale can still fall, so that gradients which are not finite may be its fault."""
+        return scale is not None and scale.backoff_factor < 1 and scale.scale > 1
+
     def cast(self, variables: Mapping[str, PyTree]) -> dict[str, PyTree]:
         """`params` and `batch_stats` as the network takes them: all but the norms' in the compute type."""
         if self.type == "float32":

@@ -22,10 +22,12 @@ class Accumulated(struct.PyTreeNode):
 
     Attributes:
         grads: like the parameters; each iteration's gradient, divided by their number.
+        count: how many of them were finite, int32 scalar.
         grad_norm: of the last update's gradient, before clipping.
     """
 
     grads: PyTree
+    count: jax.Array
     grad_norm: jax.Array
 
 
@@ -38,6 +40,7 @@ class TrainState(struct.PyTreeNode):
         batch_stats: running statistics of the norms; empty where there are none.
         opt_state: the optimiser's.
         skipped_updates: iterations whose gradients were not finite and were thrown away, int32 scalar.
+        skipped_in_a_row: those since the last that was not; the search for float16's loss scale does not count.
         ema_params: exponential moving average of `params`, or None.
         ema_batch_stats: that of `batch_stats`, or None.
         accumulated: gradients on their way to an update, or None where each iteration is one.
@@ -49,6 +52,7 @@ class TrainState(struct.PyTreeNode):
     batch_stats: PyTree
     opt_state: PyTree
     skipped_updates: jax.Array
+    skipped_in_a_row: jax.Array
     ema_params: PyTree = None
     ema_batch_stats: PyTree = None
     accumulated: Accumulated | None = None
@@ -93,11 +97,13 @@ def create_train_state(
     params, batch_stats = _copy(dict(variables["params"])), _copy(dict(variables.get("batch_stats", {})))
     zero = jnp.zeros((), jnp.int32)
     # Some optimisers keep the parameters that they began with.
-    state = TrainState(zero, params, batch_stats, _copy(tx.init(params)), jnp.copy(zero))
+    state = TrainState(zero, params, batch_stats, _copy(tx.init(params)), jnp.copy(zero), jnp.copy(zero))
     if ema is not None:
         state = state.replace(ema_params=_copy(params), ema_batch_stats=_copy(batch_stats) if ema.statistics else None)
     if cumulative_iters > 1:
-        state = state.replace(accumulated=Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.zeros(())))
+        state = state.replace(
+            accumulated=Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.copy(zero), jnp.zeros(()))
+        )
     if precision is not None:
         state = state.replace(loss_scale=precision.init_loss_scale())
     return state

@@ -88,8 +88,8 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch, Array], tuple[TrainState, dict[str, Array]]]:
     """The compiled step `(state, batch, key) -> (state, log_vars)`, data-parallel over the devices.
 
-    An iteration whose gradients are not finite changes nothing but the state's `step`, `skipped_updates` and loss
-    scale.
+    An iteration whose gradients are not finite changes nothing but the state's `step`, its counts of skipped updates
+    and the loss scale.
 
     Args:
         classifier: an unbound module with `forward_train` and `is_frozen`.
@@ -135,20 +135,14 @@ def make_train_step(
 
         grads, (batch_stats, log_vars), finite, scale = precision.gradient(loss_fn, state.params, state.loss_scale)
         batch_stats = jax.tree.map(partial(jnp.where, finite), batch_stats, state.batch_stats)
+        searching = precision.is_searching(state.loss_scale)
+        state = state.replace(batch_stats=batch_stats, loss_scale=scale)
         state, norm = accumulation.run(update, state, grads, finite)
         if clip is not None:
             log_vars["grad_norm"] = norm
         if ema is not None:
-            state = state.replace(
-                ema_params=ema.update(state.ema_params, state.params, state.step),
-                ema_batch_stats=ema.update(state.ema_batch_stats, batch_stats, state.step) if ema.statistics else None,
-            )
-        return state.replace(
-            step=state.step + 1,
-            batch_stats=batch_stats,
-            loss_scale=scale,
-            skipped_updates=state.skipped_updates + jnp.where(finite, 0, 1),
-        ), log_vars
+            state = _averaged(state, ema, finite)
+        return _counted(state, finite, searching), log_vars
 
     parallel = parallel or Parallel()
     compiled = parallel.wrap_train_step(train_step)
@@ -157,6 +151,24 @@ def make_train_step(
         return compiled(parallel.place_state(state), parallel.place_batch(batch), parallel.place_key(key))
 
     return step
+
+
+def _averaged(state: TrainState, ema: Ema, finite: Array) -> TrainState:
+    def follow(average: Any, values: Any) -> Any:
+        return ema.update(average, values, state.step, finite)
+
+    statistics = follow(state.ema_batch_stats, state.batch_stats) if ema.statistics else None
+    return state.replace(ema_params=follow(state.ema_params, state.params), ema_batch_stats=statistics)
+
+
+def _counted(state: TrainState, finite: Array, searching: Array | bool) -> TrainState:
+    """One iteration more; `searching` for a loss scale, it may throw gradients away that do not count as a row."""
+    row = state.skipped_in_a_row + jnp.where(searching, 0, 1)
+    return state.replace(
+        step=state.step + 1,
+        skipped_updates=state.skipped_updates + jnp.where(finite, 0, 1),
+        skipped_in_a_row=jnp.where(finite, 0, row),
+    )
 
 
 def _map_frozen(classifier: nn.Module, function: Callable[[Array], Array], tree: Any) -> Any:
