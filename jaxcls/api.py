@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -18,7 +19,7 @@ from jaxcls.engine.checkpoints.continuation import continue_run, load_from
 from jaxcls.engine.checkpoints.storage import Checkpoints, locate, read_meta
 from jaxcls.engine.checkpoints.weights import load_variables
 from jaxcls.engine.evaluation import Predictions
-from jaxcls.engine.log import get_logger, hold_log, last_timestamp, open_log
+from jaxcls.engine.log import close_log, get_logger, last_timestamp, open_log, quiet_others
 from jaxcls.engine.network import Network
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.parallel import Parallel
@@ -45,30 +46,30 @@ def train_model(
         UserError: a mistake in the config or the data, or a work directory that holds another run.
         Interrupted: a signal asked for the end; all is saved.
     """
-    hold_log()
+    quiet_others()
     config, workdir = complete(config), expand(workdir)
     own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
     if not (resume or own) and (workdir / "config.json").exists():
         raise UserError(f"{workdir} holds a run already; continue it with --resume, or give another --workdir")
-    runner, loaders = assembly.build_runner(config, workdir, validate)
-    runner.check(loaders, config["workflow"])
-    processes.barrier("checked")
-    runner.checkpoints = Checkpoints(workdir)
-    try:
-        if continue_run(runner, resume, config["resume_from"]):
-            runner.timestamp = last_timestamp(workdir) or runner.timestamp
-        elif config["load_from"]:
-            load_from(runner, config["load_from"])
-        _begin(runner, config, loaders["train"])
-    except OSError as error:
-        raise UserError(f"the work directory cannot be written: {error}") from error
-    try:
-        runner.run(loaders, config["workflow"])
-    finally:
+    with ExitStack() as stack:
+        stack.callback(close_log)
+        runner, loaders = assembly.build_runner(config, workdir, validate)
         for loader in loaders.values():
-            loader.close()
-        runner.checkpoints.close()
-    return runner
+            stack.enter_context(loader)
+        runner.check(loaders, config["workflow"])
+        processes.barrier("checked")
+        runner.checkpoints = Checkpoints(workdir)
+        stack.callback(runner.checkpoints.close)
+        try:
+            if continue_run(runner, resume, config["resume_from"]):
+                runner.timestamp = last_timestamp(workdir) or runner.timestamp
+            elif config["load_from"]:
+                load_from(runner, config["load_from"])
+            _begin(runner, config, loaders["train"])
+        except OSError as error:
+            raise UserError(f"the work directory cannot be written: {error}") from error
+        runner.run(loaders, config["workflow"])
+        return runner
 
 
 def _begin(runner: Runner, config: Mapping[str, Any], loader: Loader) -> None:

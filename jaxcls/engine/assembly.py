@@ -190,6 +190,9 @@ def _register_hooks(made: Runner, config: Config, evaluator: Evaluator | None, e
     by_epoch = {"by_epoch": made.by_epoch}
     checkpoint = {"type": "CheckpointHook", **by_epoch, **config["checkpoint_config"]}
     made.register_hook(build(checkpoint, hooks, "checkpoint_config"))
+    given = config["optimizer_config"]
+    limit = {"limit": given["max_skipped_updates"]} if "max_skipped_updates" in given else {}
+    made.register_hook(build({"type": "SkippedUpdatesHook", **limit}, hooks, "optimizer_config.max_skipped_updates"))
     made.register_hook(hooks.IterTimerHook())
     if evaluator:
         evaluation = {"type": "EvalHook", **by_epoch, **config["evaluation"], "evaluator": evaluator}

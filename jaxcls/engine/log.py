@@ -8,12 +8,14 @@ import os
 import platform
 import socket
 import sys
+from collections import deque
 from pathlib import Path
 from typing import TextIO
 
 import jax
 import jaxlib
 
+ONLY_FILE = {"only_file": True}  # as `extra` of a record: standard error hears of it otherwise
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
 
@@ -29,25 +31,36 @@ class _CurrentStderr(logging.StreamHandler):
         pass
 
 
-class _Early(logging.Handler):
-    """Keeps what is logged before there is a file for it."""
+class _Waiting(logging.Handler):
+    """Keeps the latest records until there is a file for them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.records: list[logging.LogRecord] = []
+        self.records: deque[logging.LogRecord] = deque(maxlen=1000)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
 
 def get_logger() -> logging.Logger:
-    """The logger of this package; it writes to standard error, and to a file after `open_log`."""
+    """The logger of this package: it writes to standard error, and to the file of the run that is under way.
+
+    What comes before the file is opened is written to it then.
+    """
     logger = logging.getLogger("jaxcls")
     if not logger.handlers:
         logger.setLevel(logging.INFO)
         logger.propagate = False
-        _add(logger, _CurrentStderr())
+        stderr = _CurrentStderr()
+        stderr.addFilter(lambda record: not getattr(record, "only_file", False))
+        _add(logger, stderr)
+        logger.addHandler(_Waiting())
     return logger
+
+
+def quiet_others() -> None:
+    """From now on only the first process says more than errors."""
+    get_logger().setLevel(logging.INFO if jax.process_index() == 0 else logging.ERROR)
 
 
 def _add(logger: logging.Logger, handler: logging.Handler) -> None:
@@ -55,33 +68,33 @@ def _add(logger: logging.Logger, handler: logging.Handler) -> None:
     logger.addHandler(handler)
 
 
-def hold_log() -> logging.Logger:
-    """The logger; what it is told from now on waits for the file that `open_log` opens. Only the first process logs."""
-    logger = get_logger()
-    _close(logger)
-    logger.addHandler(_Early())
-    logger.setLevel(logging.INFO if jax.process_index() == 0 else logging.ERROR)
-    return logger
-
-
 def open_log(path: Path) -> logging.Logger:
-    """The logger, writing to `path`, beginning with what has waited for it, and to no file of an earlier run."""
+    """The logger, writing to `path`, first of all what has waited for it, and to no file of an earlier run."""
     logger = get_logger()
-    early = _close(logger)
+    waiting = _remove_file(logger)
     if jax.process_index() == 0:
         _add(logger, file := logging.FileHandler(path))
-        for record in early:
+        for record in waiting:
             file.handle(record)
     return logger
 
 
-def _close(logger: logging.Logger) -> list[logging.LogRecord]:
-    """Closes the files of an earlier run; what has waited for one."""
-    ending = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler | _Early)]
-    for handler in ending:
-        logger.removeHandler(handler)
-        handler.close()
-    return [record for handler in ending if isinstance(handler, _Early) for record in handler.records]
+def close_log() -> None:
+    """Ends the file of a run. What comes now waits for the next one's, what came before without one does not."""
+    logger = get_logger()
+    _remove_file(logger)
+    logger.addHandler(_Waiting())
+
+
+def _remove_file(logger: logging.Logger) -> list[logging.LogRecord]:
+    """Takes the file away from the logger; gives the records that have waited for one."""
+    waiting: list[logging.LogRecord] = []
+    for handler in list(logger.handlers):
+        if isinstance(handler, logging.FileHandler | _Waiting):
+            waiting += getattr(handler, "records", ())
+            logger.removeHandler(handler)
+            handler.close()
+    return waiting
 
 
 def last_timestamp(workdir: Path) -> str | None:

@@ -19,7 +19,8 @@ class MlflowLoggerHook(LoggerHook):
         exp_name: the experiment, made where there is none of that name.
         tags: of the run.
         params: of the run.
-        log_model: whether to upload the newest checkpoint at the end, as the artifact `models/<number>`.
+        log_model: whether to upload the newest checkpoint at the end of a complete run, as the artifact
+            `models/<number>`.
         interval: in iterations.
         ignore_last: whether the iterations after the last full interval go unlogged.
         by_epoch: see `LoggerHook`.
@@ -66,6 +67,9 @@ class MlflowLoggerHook(LoggerHook):
 
     def after_run(self, runner: Any) -> None:
         if processes.is_first():
+            if runner.failure is not None:
+                self.mlflow.end_run(status=trackers.status(runner))
+                return
             if self.log_model and (numbers := runner.checkpoints.numbers):
                 folder = runner.checkpoints.directory / str(numbers[-1])
                 self.mlflow.log_artifacts(str(folder), artifact_path=f"models/{numbers[-1]}")

@@ -32,6 +32,13 @@ def step(runner: Any) -> int:
     return runner.iter + 1
 
 
+def status(runner: Any) -> str:
+    """How the run has ended, by MLflow's names: FINISHED, KILLED by a signal, FAILED."""
+    if runner.failure is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(runner.failure, KeyboardInterrupt) else "FAILED"
+
+
 def require(package: str, hook: str) -> ModuleType:
     """The module of an optional package.
 

@@ -26,7 +26,8 @@ class WandbLoggerHook(LoggerHook):
             to it. With steps a line is complete when the step moves on.
         by_epoch: see `LoggerHook`.
         with_step: whether a line's step is the training iteration; else that is its value `global_step`.
-        log_artifact: whether to upload files of the work directory at the end, as the artifact `artifacts`.
+        log_artifact: whether to upload files of the work directory at the end of a complete run, as the artifact
+            `artifacts`.
         out_suffix: the endings of these files' names.
         define_metric_cfg: name of a number -> what the summary shows of it: min, max, mean, best, last or none.
 
@@ -83,6 +84,9 @@ class WandbLoggerHook(LoggerHook):
 
     def after_run(self, runner: Any) -> None:
         if processes.is_first():
+            if runner.failure is not None:
+                self.run.finish(exit_code=1)  # W&B calls any other status than 0 failed
+                return
             if self.log_artifact:
                 artifact = self.wandb.Artifact(name="artifacts", type="model")
                 for path in sorted(runner.work_dir.iterdir()):

@@ -77,7 +77,7 @@ def _build_ema(config: Config | None) -> Ema | None:
 
 
 def _optimizer_config(config: Config, max_iters: int) -> tuple[Any, Accumulation]:
-    allowed = ("type", "grad_clip", "cumulative_iters")
+    allowed = ("type", "grad_clip", "cumulative_iters", "max_skipped_updates")
     for key in config:
         if key not in allowed:
             raise UserError(f"optimizer_config: no argument {key!r}; {close_names(key, allowed)}")

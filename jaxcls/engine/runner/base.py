@@ -17,7 +17,7 @@ from jaxcls.builder import build
 from jaxcls.engine import hooks as hook_package
 from jaxcls.engine.checkpoints.storage import Checkpoints
 from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
-from jaxcls.engine.log import get_logger, user_and_host
+from jaxcls.engine.log import ONLY_FILE, get_logger, user_and_host
 from jaxcls.engine.runner.interruption import Interrupted, Interruption
 from jaxcls.engine.runner.log_buffer import LogBuffer
 from jaxcls.errors import UserError
@@ -40,6 +40,7 @@ class Runner(ABC):
         log_buffer: what the loggers average.
         log_intervals: after how many iterations some logger reads the device's values.
         meta: what the log's first line says.
+        failure: in `after_run`, what has ended the run before its end, an `Interrupted` too; None: nothing.
 
     Args:
         train_step: `(state, batch, key) -> (state, log_vars)`.
@@ -97,6 +98,7 @@ class Runner(ABC):
         self.logger = get_logger()
         self.interruption = Interruption()
         self.stop_reason: str | None = None
+        self.failure: BaseException | None = None
         self.stage: str | None = None
         self._called: list[str] = []  # hooks that the stage is done with
         self._restored: dict[str, Any] = {}
@@ -223,16 +225,33 @@ class Runner(ABC):
         unit, length = ("epochs", self.max_epochs) if self.by_epoch else ("iters", self.max_iters)
         self.logger.info("workflow: %s, max: %d %s", [tuple(part) for part in workflow], length, unit)
         with self.interruption, closing(loaders["train"].iterate(start=self.iter)) as batches:
-            self.train_batches = batches
-            self.call_hook("before_run")
+            self.train_batches, begun = batches, []
             try:
+                for hook in self.hooks:
+                    hook.before_run(self)
+                    begun.append(hook)
                 self._finish_stage()
                 self._run(workflow)
                 if self.stop_reason:
                     self.logger.info("training ends early: %s", self.stop_reason)
-            finally:
-                self.mode = None
-            self.call_hook("after_run")
+            except BaseException as error:
+                self.failure = error
+            self._end(begun)
+
+    def _end(self, begun: Sequence[Hook]) -> None:
+        """Calls `after_run` of each hook that has begun, whatever another one raises, and raises what ended the run."""
+        self.mode = self.stage = None
+        for hook in begun:
+            try:
+                hook.after_run(self)
+            except Exception as error:
+                if self.failure is not None:
+                    self.logger.error("%s.after_run failed, too: %s", type(hook).__name__, error)
+                else:
+                    self.failure = error
+        if self.failure is not None:
+            self.logger.error("the run ends: %s: %s", type(self.failure).__name__, self.failure, extra=ONLY_FILE)
+            raise self.failure
 
     def train_iteration(self) -> None:
         """One training step and its stages."""
@@ -365,7 +384,6 @@ class Runner(ABC):
         where = f"epoch {self.epoch + 1}, iteration {self.iter}"
         self.logger.info("%s: saving at %s", self.interruption.name, where)
         folder = self.checkpoints.save_interrupted(self.iter, self.state, self.position())
-        self.call_hook("after_run")
         raise Interrupted(f"{self.interruption.name}: stopped at {where}, saved in {folder}; continue with --resume")
 
 

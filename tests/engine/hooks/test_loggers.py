@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import sys
 from collections import defaultdict
 from types import SimpleNamespace
@@ -12,7 +14,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from jaxcls.engine.hooks import MlflowLoggerHook, WandbLoggerHook
+from jaxcls.engine.hooks import Hook, MlflowLoggerHook, WandbLoggerHook
+from jaxcls.engine.runner.interruption import Interrupted
 from jaxcls.errors import UserError
 from tests.engine.tiny import train
 
@@ -21,7 +24,8 @@ class Wandb:
     """A stand-in for the package `wandb`."""
 
     def __init__(self):
-        self.started, self.lines, self.metrics, self.artifacts, self.finished = [], [], {}, [], 0
+        self.started, self.lines, self.metrics, self.artifacts = [], [], {}, []
+        self.exit_codes = []
 
     def init(self, **arguments):
         self.started.append(arguments)
@@ -30,8 +34,11 @@ class Wandb:
             define_metric=lambda name, summary: self.metrics.update({name: summary}),
             log=lambda tags, **where: self.lines.append((where, tags)),
             log_artifact=self.artifacts.append,
-            finish=lambda: setattr(self, "finished", self.finished + 1),
+            finish=self.finish,
         )
+
+    def finish(self, exit_code=0):
+        self.exit_codes.append(exit_code)
 
     class Artifact:
         def __init__(self, name, type):
@@ -46,7 +53,7 @@ class Mlflow:
 
     def __init__(self):
         self.experiment, self.started, self.tags, self.params = None, [], {}, {}
-        self.lines, self.artifacts, self.finished = [], [], 0
+        self.lines, self.artifacts, self.statuses = [], [], []
 
     def set_experiment(self, name):
         self.experiment = name
@@ -67,8 +74,8 @@ class Mlflow:
     def log_artifacts(self, folder, artifact_path):
         self.artifacts.append((folder, artifact_path))
 
-    def end_run(self):
-        self.finished += 1
+    def end_run(self, status="FINISHED"):
+        self.statuses.append(status)
 
 
 LOGGERS = (
@@ -171,7 +178,7 @@ def test_wandb(trained):
     assert with_step[0][1]["train/loss"] == pytest.approx(trained.events["train/loss"][3])
     names = [sorted(path.rsplit(".", 1)[-1] for path in artifact.files) for artifact in wandb.artifacts]
     assert names == [["json", "json", "log"]] * 2
-    assert wandb.finished == 4
+    assert wandb.exit_codes == [0] * 4
 
 
 def test_mlflow(trained):
@@ -181,7 +188,35 @@ def test_mlflow(trained):
     assert [step for step, _ in mlflow.lines[: trained.counts[1]]] == [3, 6, 9, 11, 14, 17]
     assert mlflow.lines[trained.counts[1] :] == mlflow.lines[2 : trained.counts[1]]  # to the bit
     assert mlflow.artifacts == [(str(trained.workdir / "checkpoints" / "2"), "models/2")] * 2
-    assert mlflow.finished == 2
+    assert mlflow.statuses == ["FINISHED"] * 2
+
+
+class Ending(Hook):
+    """Ends a run at its fourth iteration."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def after_train_iter(self, runner):
+        if runner.iter == 3:
+            if self.kind == "signal":
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                raise ValueError("a bug")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "raised"), [("signal", "KILLED", Interrupted), ("error", "FAILED", ValueError)]
+)
+def test_trackers_hear_how_a_run_ends(tmp_path, monkeypatch, kind, status, raised):
+    wandb, mlflow = Wandb(), Mlflow()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    with pytest.raises(raised):
+        train(tmp_path, {"type": f"{__name__}:Ending", "kind": kind}, loggers=LOGGERS)
+    assert (mlflow.statuses, mlflow.artifacts) == ([status], [])
+    assert (wandb.exit_codes, wandb.artifacts) == ([1, 1], [])
+    assert list(read_events(tmp_path)["train/loss"]) == [3]
 
 
 def test_the_json_log_reads_as_the_originals_tools_read_it(trained):

@@ -7,6 +7,7 @@ import pytest
 
 from jaxcls.engine.hooks import Hook, TextLoggerHook
 from jaxcls.engine.hooks.hook import STAGES
+from jaxcls.engine.log import get_logger
 from jaxcls.engine.runner import EpochBasedRunner
 from jaxcls.engine.runner.log_buffer import LogBuffer
 from jaxcls.errors import UserError
@@ -74,6 +75,45 @@ def test_every_call_comes_in_the_originals_order(golden, tmp_path):
         loaders = {"train": Training(run["train_iters"]), "val": Counting(run["val_iters"])}
         runner.run(loaders, run["workflow"])
         assert calls == run["calls"]
+
+
+class Failing(Hook):
+    """Notes what `after_run` sees, and fails at a stage."""
+
+    def __init__(self, stage=None, error=None):
+        self.seen = []
+        if stage:
+            setattr(self, stage, self._fail)
+        self.error = error or ValueError("a bug")
+
+    def _fail(self, runner):
+        raise self.error
+
+    def after_run(self, runner):
+        self.seen.append((runner.mode, runner.failure))
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "after_run"])
+def test_after_run_is_called_whatever_ends_the_run(tmp_path, stage):
+    runner, hooks = runner_for(tmp_path), [Failing(), Failing(stage), Failing()]
+    for hook in hooks:
+        runner.register_hook(hook)
+    with pytest.raises(ValueError, match="a bug") as raised:
+        runner.run({"train": Training(2), "val": Counting(2)}, [("train", 1), ("val", 1)])
+    begun = hooks[:1] if stage == "before_run" else hooks
+    assert [hook.seen for hook in hooks] == [[(None, raised.value)] if hook in begun else [] for hook in hooks]
+
+
+def test_one_after_run_that_fails_spares_the_others(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(get_logger(), "propagate", True)
+    bugs = ValueError("first"), ValueError("second")
+    runner, last = runner_for(tmp_path), Failing()
+    for hook in (Failing("after_run", bugs[0]), Failing("after_run", bugs[1]), last):
+        runner.register_hook(hook)
+    with pytest.raises(ValueError, match="first"):
+        runner.run({"train": Training(2)})
+    assert last.seen == [(None, bugs[0])]
+    assert "Failing.after_run failed, too: second" in caplog.text
 
 
 def test_priorities():

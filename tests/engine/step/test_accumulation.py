@@ -11,6 +11,7 @@ from jaxcls.engine.optim import build_grad_clip
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
+from tests.engine.step import slope
 from tests.engine.step.test_train_step import ONE, batches, small
 
 
@@ -93,6 +94,20 @@ def test_gradients_that_are_not_finite_count_as_nothing():
         for before, after in ((states[0], states[2]), (tx_states[0], tx_states[1]))
     )
     jax.tree.map(lambda a, e: np.testing.assert_allclose(a, 0.5 * e, rtol=1e-4, atol=1e-7), moved, whole)
+
+
+def test_no_update_is_made_of_no_gradient():
+    """Neither the momentum nor the weight decay of an update moves the parameters."""
+    tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}, slope.params())
+    values = (1.0, 1.0, np.nan, np.inf, 1.0, 1.0)
+    states = slope.trained(tx, values, cumulative_iters=2, accumulation=Accumulation(2, 6))
+    for after in states[3:5]:
+        jax.tree.map(
+            np.testing.assert_array_equal, (states[2].params, states[2].opt_state), (after.params, after.opt_state)
+        )
+    assert [int(state.skipped_in_a_row) for state in states] == [0, 0, 0, 1, 2, 0, 0]
+    assert int(states[6].skipped_updates) == 2
+    assert not np.array_equal(states[6].params["a"], states[4].params["a"])
 
 
 def test_messages():

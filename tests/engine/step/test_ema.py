@@ -7,9 +7,11 @@ import optax
 import pytest
 
 import jaxcls
+from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
+from tests.engine.step import slope
 from tests.engine.step.test_train_step import ONE, batches, small
 
 
@@ -49,6 +51,19 @@ def test_the_step_keeps_the_averages(statistics):
         assert state.variables["batch_stats"] is state.ema_batch_stats
     else:
         assert state.variables["batch_stats"] is state.batch_stats
+
+
+def test_the_average_follows_each_iteration_of_an_accumulation_but_not_one_without_finite_gradients():
+    ema, values = Ema(momentum=0.3, warm_up=1, statistics=True), (1.0, 2.0, 3.0, np.nan, 1.0, np.inf, np.nan)
+    states = slope.trained(optax.sgd(0.1), values, ema, 2, accumulation=Accumulation(2))
+    raw = [float(state.params["a"][0]) for state in states]
+    np.testing.assert_allclose(raw, [1.0, 1.0, 0.85, 0.85, 0.7, 0.7, 0.65, 0.65], rtol=1e-6)
+    average, statistic = 1.0, 0.0
+    for state, value, kernel in zip(states[1:], values, raw[1:], strict=True):
+        if np.isfinite(value):
+            average, statistic = 0.7 * average + 0.3 * kernel, 0.7 * statistic + 0.3 * value
+        np.testing.assert_allclose(state.ema_params["a"], average, rtol=1e-6)
+        np.testing.assert_allclose(state.ema_batch_stats["seen"], statistic, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_an_iteration_without_finite_gradients_changes_nothing_and_is_counted(pr
     poison["image"][0, 0, 0, 0] = np.inf
     variables, state, _ = run(precision, steps=2, batch=poison, parallel=parallel)
     assert (int(state.step), int(state.skipped_updates)) == (2, 2)
+    assert int(state.skipped_in_a_row) == (0 if precision == "float16" else 2)  # float16 searches for its scale
     assert jax.tree.all(jax.tree.map(np.array_equal, state.params, variables["params"]))
     assert jax.tree.all(jax.tree.map(np.array_equal, state.batch_stats, variables["batch_stats"]))
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(state.opt_state))
@@ -113,6 +114,16 @@ def test_the_loss_scale_grows_halves_and_can_stand_still():
     growing = {"init_scale": 8.0, "growth_interval": 1}
     assert scales(growing, finite, finite, overflowing, finite) == [8.0, 16.0, 8.0, 8.0]
     assert scales(512.0, finite, overflowing, finite) == [512.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("config", "searching"),
+    [(65536.0, False), ("dynamic", True), ({"init_scale": 1.0}, False), ({"backoff_factor": 1.0}, False)],
+)
+def test_the_search_for_a_scale_ends_at_one_or_where_it_cannot_fall(config, searching):
+    precision = Precision("float16", config)
+    assert bool(precision.is_searching(precision.init_loss_scale())) == searching
+    assert not Precision.is_searching(None)
 
 
 @pytest.mark.parametrize(
