@@ -13,6 +13,10 @@ class UserError(ValueError):
     and exit with a non-zero status.
     """
 
+    def __init__(self, message: object) -> None:
+        # A file's name need not be UTF-8, but what is printed must.
+        super().__init__(str(message).encode("utf-8", "backslashreplace").decode())
+
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """`did you mean 'a' or 'b'? `, empty where no allowed name is close or begins so."""

@@ -11,6 +11,7 @@ import pytest
 
 from jaxcls.data.sources import CustomDataset, ImageNet21k
 from jaxcls.errors import UserError
+from jaxcls.tools.verify_dataset import damaged_images
 
 
 @pytest.fixture
@@ -217,6 +218,8 @@ def test_names_that_are_not_utf8(root):
     name = os.fsdecode(b"\xff\xe9.png")
     touch(root, f"cat/{name}")
     assert f"cat/{name}" in images(root)["cat"]
+    (message,) = [text for text in damaged_images(CustomDataset(str(root))) if "xff" in text or "udcff" in text]
+    assert message.encode().startswith(str(root).encode())
     touch(root, os.fsdecode(b"\xe9mu/a.png"))
     with pytest.raises(UserError, match=r"class folder '\\udce9mu': the name is not UTF-8; rename the folder"):
         CustomDataset(str(root))

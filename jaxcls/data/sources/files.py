@@ -72,13 +72,14 @@ def image_folder(data_prefix: str) -> Path:
         UserError: there is none, or it cannot be reached.
     """
     folder = expand(data_prefix)
+    where = f"data_prefix={str(data_prefix)!r}" + (f" ({folder})" if folder != Path(data_prefix).absolute() else "")
     try:
         is_folder = stat.S_ISDIR(folder.stat().st_mode)
     except OSError as error:
         reason = "no such folder" if isinstance(error, FileNotFoundError) else error.strerror
-        raise UserError(f"data_prefix={str(folder)!r}: {reason}") from error
+        raise UserError(f"{where}: {reason}") from error
     if not is_folder:
-        raise UserError(f"data_prefix={str(folder)!r}: a file, expected a folder")
+        raise UserError(f"{where}: a file, expected a folder")
     return folder
 
 

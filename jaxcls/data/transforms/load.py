@@ -42,7 +42,8 @@ class LoadImageFromFile:
         try:
             with open(path, "rb") as file:
                 data = file.read()
-        except OSError as error:
-            raise DamagedImageError(f"{path}: cannot read the image: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DamagedImageError(f"{path}: cannot read the image: {reason}") from error
         image = decode_image(data, path, self.color_type, self.min_side)
         return {**sample, "image": image.astype(np.float32) if self.to_float32 else image}
