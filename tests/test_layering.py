@@ -13,11 +13,13 @@ PACKAGE = Path(__file__).resolve().parent.parent / "jaxcls"
 
 # folder or file of the package -> what it must not import of the package
 FORBIDDEN = {
-    "models": ("jaxcls.data", "jaxcls.engine", "jaxcls.api", "jaxcls.metrics"),
-    "data": ("jaxcls.models", "jaxcls.engine", "jaxcls.api"),
+    "models": ("jaxcls.zoo", "jaxcls.recipes", "jaxcls.data", "jaxcls.engine", "jaxcls.api", "jaxcls.metrics"),
+    "data": ("jaxcls.zoo", "jaxcls.recipes", "jaxcls.models", "jaxcls.engine", "jaxcls.api"),
     "metrics": ("jaxcls.models", "jaxcls.data", "jaxcls.engine", "jaxcls.api"),
     "convert": ("jaxcls.data", "jaxcls.engine", "jaxcls.api"),
-    "engine": ("jaxcls.api",),
+    "engine": ("jaxcls.api", "jaxcls.recipes"),
+    "zoo": ("jaxcls.data", "jaxcls.engine", "jaxcls.metrics", "jaxcls.recipes", "jaxcls.api"),
+    "recipes": ("jaxcls.models", "jaxcls.engine", "jaxcls.metrics", "jaxcls.api"),
     "builder.py": ("jaxcls.models", "jaxcls.data", "jaxcls.engine", "jaxcls.metrics"),
     "engine/step": ("jaxcls.engine.hooks", "jaxcls.engine.runner"),
     "models/layers": ("jaxcls.models.backbones", "jaxcls.models.heads", "jaxcls.models.necks"),
