@@ -144,6 +144,13 @@ def first_due(interval: int, start: int | None = None) -> int:
     return start or interval
 
 
+def warn_if_never(hook: Hook, runner: Any, interval: int, last: int, unit: str) -> None:
+    """Says at the start that a hook's interval is longer than the run."""
+    if interval > last:
+        name = type(hook).__name__
+        runner.logger.warning("%s: interval=%d never comes in %d %s: it does nothing", name, interval, last, unit)
+
+
 def check_unit(where: str, hook: Any, runner: Any) -> None:
     """Refuses a hook that counts epochs where the runner has none: its stage would never come."""
     if hook.by_epoch and not runner.by_epoch:

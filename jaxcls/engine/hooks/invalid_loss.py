@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
+from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n, warn_if_never
 from jaxcls.errors import UserError
 
 
@@ -30,6 +30,9 @@ class CheckInvalidLossHook(Hook):
             raise UserError(f"interval={interval!r}; allowed: 1 or more")
         self.interval = interval
         self._unread: list[tuple[int, int, dict[str, Any]]] = []
+
+    def before_run(self, runner: Any) -> None:
+        warn_if_never(self, runner, self.interval, runner.max_iters, "iterations")
 
     def after_train_iter(self, runner: Any) -> None:
         self._unread.append((runner.epoch + 1, runner.iter + 1, runner.outputs))

@@ -17,7 +17,7 @@ from flax import traverse_util
 from jax import Array
 
 from jaxcls import collectives
-from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
+from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n, warn_if_never
 from jaxcls.engine.step.train_step import prepared
 from jaxcls.errors import UserError
 from jaxcls.models.layers.norm import BatchNorm
@@ -53,6 +53,7 @@ class PreciseBNHook(Hook):
             raise UserError(f"PreciseBNHook works with EpochBasedRunner, not with {type(runner).__name__}")
 
     def before_run(self, runner: Any) -> None:
+        warn_if_never(self, runner, self.interval, runner.max_epochs, "epochs")
         self._layers = layers_in_training(runner)
         self._count = min(max(self.num_samples // runner.batch_size, 1), runner.iters_per_epoch)
         if self._layers:

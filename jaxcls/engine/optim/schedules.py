@@ -3,12 +3,14 @@
 `lr_config` and `momentum_config` are written as for MMCV 1.7 (`mmcv/runner/hooks/lr_updater.py`,
 `momentum_updater.py`) and MMClassification 0.25; what a policy computes is theirs too. A policy gives the curve over t,
 which counts epochs with `by_epoch=True` (a staircase) and iterations without; the warm-up multiplies the rate, and
-divides the momentum, by a factor that always counts iterations and lies inside the training's length.
+divides the momentum, by a factor that always counts iterations, inside the training's length. What lies beyond the
+training's end, milestones or a warm-up, is logged as a warning.
 """
 
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,12 +23,14 @@ from jax.typing import ArrayLike
 from jaxcls.builder import plain
 from jaxcls.engine.optim import lr_policies, momentum_policies
 from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, POSITIVE, UP_TO_ONE, Range, positive_integer, require
+from jaxcls.engine.optim.unreached import unreached, warmup_unreached
 from jaxcls.errors import UserError, close_names
 
 __all__ = ["build_lr_schedule", "build_momentum_schedule"]
 
 WARMUPS = ("constant", "linear", "exp")
 COMMON_ARGUMENTS = ("by_epoch", "warmup", "warmup_iters", "warmup_ratio", "warmup_by_epoch")
+_log = logging.getLogger("jaxcls")
 _CHECKED = 4096  # so many steps of a schedule, evenly spread, are looked at
 
 
@@ -161,10 +165,14 @@ def _build(config: dict[str, Any], base: float, length: Length, quantity: Quanti
         raise UserError(f"by_epoch=True: policy {name} with max_epochs={max_epochs} goes by iteration")
     if max_iters is None:
         max_iters = positive_integer("max_epochs", max_epochs) * positive_integer("iters_per_epoch", iters_per_epoch)
-    warmup = _warmup(config, positive_integer("max_iters", max_iters), iters_per_epoch, quantity.warmup_ratio)
+    warmup, warmup_iters = _warmup(config, iters_per_epoch, quantity.warmup_ratio)
+    max_iters = positive_integer("max_iters", max_iters)
     stair = positive_integer("iters_per_epoch", iters_per_epoch) if by_epoch else 1
     arguments = _arguments(name, config, base, quantity)
-    curve = quantity.policies[name](base, max_epochs if by_epoch else max_iters, **arguments)
+    total, unit = (max_epochs, "epochs") if by_epoch and max_epochs else (max_iters, "iterations")
+    curve = quantity.policies[name](base, total, **arguments)
+    for remark in [*unreached(arguments, total, unit), *warmup_unreached(warmup_iters, max_iters)]:
+        _log.warning("%s_config: %s", quantity.name, remark)
 
     def schedule(step: ArrayLike) -> jax.Array:
         step = jnp.asarray(step, jnp.int32)
@@ -217,8 +225,8 @@ def _boolean(name: str, value: Any) -> bool:
     return value
 
 
-def _warmup(config: dict[str, Any], max_iters: int, iters_per_epoch: int | None, ratio: float) -> optax.Schedule:
-    """The warm-up's factor, by default from `ratio`; takes its arguments out of `config`."""
+def _warmup(config: dict[str, Any], iters_per_epoch: int | None, ratio: float) -> tuple[optax.Schedule, int]:
+    """The warm-up's factor, by default from `ratio`, and its iterations; takes its arguments out of `config`."""
     given = [key for key in COMMON_ARGUMENTS if key.startswith("warmup_") and key in config]
     if given and "warmup" not in config:
         raise UserError(f"{given[0]} is given without warmup, one of {', '.join(WARMUPS)}")
@@ -226,18 +234,17 @@ def _warmup(config: dict[str, Any], max_iters: int, iters_per_epoch: int | None,
     iters, ratio = config.pop("warmup_iters", 0), config.pop("warmup_ratio", ratio)
     by_epoch = _boolean("warmup_by_epoch", config.pop("warmup_by_epoch", False))
     if kind is None:
-        return optax.constant_schedule(1.0)
+        return optax.constant_schedule(1.0), 0
     if kind not in WARMUPS:
         raise UserError(f"warmup: {kind!r} is not one of {', '.join(WARMUPS)}")
     require("warmup_ratio", ratio, UP_TO_ONE)
     length = positive_integer("warmup_iters", iters)
     if by_epoch:
         length *= positive_integer("iters_per_epoch", iters_per_epoch)
-    if length > max_iters:
-        raise UserError(f"the warm-up takes {length} iterations, longer than the training, {max_iters}")
     if kind == "constant":
-        return optax.join_schedules([optax.constant_schedule(ratio), optax.constant_schedule(1.0)], [length])
+        return optax.join_schedules([optax.constant_schedule(ratio), optax.constant_schedule(1.0)], [length]), length
     if kind == "linear":
         rise = optax.linear_schedule(0.0, 1.0, length)
-        return lambda step: ratio + (1 - ratio) * rise(step)  # from ratio itself, float32 would lose a small one
-    return optax.exponential_decay(ratio, length, 1 / ratio, end_value=1.0)
+        # from ratio itself, float32 would lose a small one
+        return lambda step: ratio + (1 - ratio) * rise(step), length
+    return optax.exponential_decay(ratio, length, 1 / ratio, end_value=1.0), length

@@ -42,6 +42,9 @@ class Head(nn.Module):
         topk: of the training accuracy.
         cal_acc: whether training computes the accuracy; not for soft labels.
         multi_label: whether an image has any number of labels, as rows of 0 and 1.
+
+    Raises:
+        UserError: `topk` holds what is no positive integer.
     """
 
     multi_label: ClassVar[bool] = False
@@ -50,6 +53,12 @@ class Head(nn.Module):
     topk: int | tuple[int, ...] = (1,)
     cal_acc: bool = False
     init_cfg: Any = None
+
+    def __post_init__(self) -> None:
+        ks = self.topk if isinstance(self.topk, tuple) else (self.topk,)
+        if not all(isinstance(k, int) and not isinstance(k, bool) and k > 0 for k in ks):
+            raise UserError(f"topk={self.topk!r}: expected positive integers")
+        super().__post_init__()
 
     def pre_logits(self, features: Features) -> Any:
         """What the last layer sees, (N, D), of the backbone's or neck's features: the last of a tuple."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from jaxcls.engine.hooks import CheckpointHook, EvalHook, IterTimerHook, TextLoggerHook
+from jaxcls.engine.hooks import CheckInvalidLossHook, CheckpointHook, EvalHook, IterTimerHook, TextLoggerHook
 from jaxcls.engine.hooks.evaluation import monitored
 from jaxcls.engine.log import open_log
 from jaxcls.errors import UserError
@@ -226,6 +226,19 @@ def test_an_evaluation_that_never_comes(tmp_path, arguments, said):
 )  # fmt: skip
 def test_a_checkpoint_that_never_comes(tmp_path, arguments, said):
     assert warnings_of(tmp_path, CheckpointHook(**arguments)) == ([said] if said else [])
+
+
+def test_a_check_that_never_comes(tmp_path):
+    said = ["CheckInvalidLossHook: interval=11 never comes in 10 iterations: it does nothing"]
+    assert warnings_of(tmp_path, CheckInvalidLossHook(interval=11)) == said
+
+
+def test_an_iteration_runner_has_no_epochs_to_count(tmp_path):
+    runner = runner_for(tmp_path)
+    runner.by_epoch = False
+    for hook, where in ((EvalHook(Evaluator([])), "evaluation"), (CheckpointHook(), "checkpoint_config")):
+        with pytest.raises(UserError, match=rf"{where}.by_epoch: True, but \w+ counts iterations; leave it out"):
+            hook.check(runner)
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])

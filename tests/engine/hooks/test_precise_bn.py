@@ -88,6 +88,7 @@ def runner_of(model):
     labels = SimpleNamespace(batches=SimpleNamespace(dataset=SimpleNamespace(labels=np.zeros(9, np.int32))))
     return SimpleNamespace(
         by_epoch=True,
+        max_epochs=9,
         batch_size=32,
         iters_per_epoch=8,
         network=SimpleNamespace(classifier=classifier, image_shape=(8, 8, 1)),

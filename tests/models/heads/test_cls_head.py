@@ -27,6 +27,12 @@ def test_the_head_owns_the_loss():
     np.testing.assert_allclose(losses["loss"], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("topk", [0, (1, 2.5), ("1",), True])
+def test_numbers_of_classes_that_cannot_be(topk):
+    with pytest.raises(UserError, match=r"topk=.*: expected positive integers"):
+        ClsHead(topk=topk)
+
+
 def test_masked_images_do_not_count():
     mask = jnp.asarray([1.0, 1.0, 0.0, 1.0])
     keep = jnp.asarray([0, 1, 3])
