@@ -139,7 +139,7 @@ def test_images_that_are_listed_twice(write, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(CustomDataset(".", path)) == 5
     (message,) = [record.getMessage() for record in caplog.records]
-    assert message == f"{path}: 2 images are listed more than once: 'a.png', 'b.png'; with different labels: 'b.png'"
+    assert message == f"{path}: images listed more than once: 2 ('a.png', 'b.png'); with different labels: 'b.png'"
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_images_beside_the_class_folders(root, caplog):
     touch(root, "x.png", "README.md")
     with caplog.at_level(logging.WARNING):
         assert images(root) == PLAIN
-    message = f"{root}: 1 images lie directly in it ('x.png') and have no class: left out"
+    message = f"{root}: left out: images that lie directly in it: 1 ('x.png')"
     assert [record.getMessage() for record in caplog.records] == [message]
 
 
@@ -205,7 +205,7 @@ def test_folders_without_images(root, tmp_path):
         CustomDataset(str(root))
     touch(tmp_path / "flat", "a.png", "b.png")
     with pytest.raises(
-        UserError, match=r"no class folders in it, but 2 images lie directly in it \('a.png', 'b.png'\);"
+        UserError, match=r"no class folders in it, but images that lie directly in it: 2 \('a.png', 'b.png'\);"
     ):
         CustomDataset(str(tmp_path / "flat"))
     with pytest.raises(UserError, match="a file, expected a folder"):

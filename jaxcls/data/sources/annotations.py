@@ -90,4 +90,4 @@ def _warn_of_repeated(path: str, names: Sequence[str], labels: Sequence[int]) ->
     labels_of = Counter(name for name, _ in set(zip(names, labels, strict=True)))
     differing = [name for name in repeated if labels_of[name] > 1]
     contradiction = f"; with different labels: {some(differing)}" if differing else ""
-    _log.warning("%s: %d images are listed more than once: %s%s", path, len(repeated), some(repeated), contradiction)
+    _log.warning("%s: images listed more than once: %d (%s)%s", path, len(repeated), some(repeated), contradiction)

@@ -57,7 +57,7 @@ def _class_folders(root: Path, extensions: tuple[str, ...]) -> list[str]:
         raise UserError(f"{root}: cannot be read: {error.strerror}") from error
     folders = sorted(name for name, is_folder in entries.items() if is_folder)
     beside = sorted(name for name in entries.keys() - folders if name.lower().endswith(extensions))
-    lie = f"{len(beside):,} images lie directly in it ({some(beside)})" if beside else ""
+    lie = f"images that lie directly in it: {len(beside):,} ({some(beside)})" if beside else ""
     if not folders:
         raise UserError(
             f"{root}: no class folders in it{lie and f', but {lie}'}; expected one a class, or give ann_file"
@@ -65,5 +65,5 @@ def _class_folders(root: Path, extensions: tuple[str, ...]) -> list[str]:
     if unwritable := [name for name in folders if not is_text(name)]:
         raise UserError(f"{root}: class folder {some(unwritable)}: the name is not UTF-8; rename the folder")
     if beside:
-        _log.warning("%s: %s and have no class: left out", root, lie)
+        _log.warning("%s: left out: %s", root, lie)
     return folders

@@ -40,7 +40,7 @@ class LeftOut:
         if self.specials:
             parts.append(f"pipes, sockets and devices: {self.specials:,}")
         if self.links:
-            parts.append(f"links to folders that have their place here, or hold this one: {some(self.links)}")
+            parts.append(f"links to folders that have their place here, or hold this one: {some(sorted(self.links))}")
         return "; ".join(parts)
 
 
