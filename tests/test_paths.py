@@ -86,6 +86,12 @@ def test_messages_name_the_place_that_was_looked_at(home, name):
         TAKERS[name]("~/nowhere")
 
 
+@pytest.mark.parametrize("name", ["CustomDataset", "CIFAR10", "MNIST", "ann_file", "VOC", "StanfordCars ann_file"])
+def test_a_name_that_is_too_long(name):
+    with pytest.raises(UserError, match="File name too long"):
+        TAKERS[name]("x" * 300)
+
+
 def test_what_is_written(home):
     assert Checkpoints("~/work").workdir == home / "work"
     assert hooks.TensorboardLoggerHook(log_dir="~/board").log_dir == home / "board"

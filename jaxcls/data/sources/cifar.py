@@ -55,7 +55,10 @@ class CifarSource(Source):
     def __init__(
         self, data_prefix: str, test_mode: bool = False, check_md5: bool = True, download: bool = True
     ) -> None:
-        edition, read = _find(expand(data_prefix), self.EDITIONS, check_md5, download)
+        try:
+            edition, read = _find(expand(data_prefix), self.EDITIONS, check_md5, download)
+        except OSError as error:
+            raise UserError(f"{expand(data_prefix)}: cannot be read: {error.strerror}") from error
         try:
             parts = [edition.parse(read(name)) for name in (edition.test if test_mode else edition.train)]
             *superclasses, classes = edition.names(read)

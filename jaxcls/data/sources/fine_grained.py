@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -135,6 +136,7 @@ def _load_mat(path: Path, key: str) -> Any:
     except ImportError as error:
         raise UserError("StanfordCars needs SciPy: pip install scipy") from error
     try:
-        return loadmat(path)[key][0]
+        return loadmat(io.BytesIO(path.read_bytes()))[key][0]
     except Exception as error:  # SciPy's readers raise many kinds for damaged files
-        raise UserError(f"{path}: expected a MATLAB file with {key!r}: {error!r}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else repr(error)
+        raise UserError(f"{path}: expected a MATLAB file with {key!r}: {reason}") from error

@@ -55,9 +55,12 @@ class IdxSource(Source):
 
     def _find(self, folder: Path, name: str, download: bool) -> Path:
         path = folder / name
-        for candidate in (path.with_suffix(""), path):
-            if candidate.is_file():
-                return candidate
+        try:
+            found = [candidate for candidate in (path.with_suffix(""), path) if candidate.is_file()]
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+        if found:
+            return found[0]
         if not download:
             raise UserError(f"{path.with_suffix('')}: no such file, with or without .gz")
         fetch(self.HOME + name, path, self.MD5[name])

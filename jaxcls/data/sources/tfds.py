@@ -99,7 +99,7 @@ def _prepared_builder(name: str, data_dir: str | None) -> Any:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         raise UserError(f"TFDS: no dataset {name!r}; {_close(name)}") from error
-    except (AssertionError, ValueError) as error:
+    except (AssertionError, ValueError, OSError) as error:
         raise UserError(f"TFDS {name}: {error}") from error
     if builder.name in PREPARABLE and not _is_prepared(builder):
         builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
