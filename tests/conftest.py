@@ -19,6 +19,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 import pytest
 
+from jaxcls.engine.log import get_logger
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).resolve().parent / "golden"
 sys.path.insert(0, str(ROOT))  # configs, train.py and evaluate.py
@@ -37,6 +39,12 @@ def fill():
 def golden():
     """Where the golden files are."""
     return GOLDEN
+
+
+@pytest.fixture(autouse=True)
+def log_reaches_pytest(monkeypatch):
+    """`caplog` sees the package's log, whatever ran before in this process."""
+    monkeypatch.setattr(get_logger(), "propagate", True)
 
 
 @pytest.fixture(scope="session", autouse=True)

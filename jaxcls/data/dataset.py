@@ -14,7 +14,7 @@ import numpy as np
 from jaxcls.data.decode import DamagedImageError
 from jaxcls.data.sources.base import Source
 from jaxcls.data.sources.files import some
-from jaxcls.data.sources.labels import in_terms_of
+from jaxcls.data.sources.labels import check_labels, images_of_each, in_terms_of
 from jaxcls.data.transforms import Normalize
 from jaxcls.data.transforms.base import OnDevice, Sample, check_choice
 from jaxcls.errors import UserError
@@ -72,7 +72,7 @@ class Dataset:
     def in_terms_of(self, classes: Sequence[str], where: str, reference: str) -> Dataset:
         """The dataset with its labels in terms of the classes of another one, the reference, by their names.
 
-        Classes that are missing here, and labels that go by their numbers, are named in a warning.
+        Classes that have no image here, and labels that go by their numbers, are named in a warning.
 
         Args:
             classes: the reference's.
@@ -80,12 +80,14 @@ class Dataset:
             reference: what to call the reference.
 
         Raises:
-            UserError: this dataset has another class.
+            UserError: this dataset has another class, or a label that is none of its own.
         """
-        source, own = in_terms_of(self.source, classes, where, reference), set(self.classes)
-        if not own <= set(classes):
+        check_labels(self.source, where)
+        source = in_terms_of(self.source, classes, where, reference)
+        counts = images_of_each(source.labels, len(classes))
+        if not set(self.classes) <= set(classes):
             _log.warning("%s or %s does not name its classes: labels go by their numbers", where, reference)
-        elif missing := [name for name in classes if name not in own]:
+        elif missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
             _log.warning("%s lacks %d classes of %s: %s", where, len(missing), reference, some(missing))
         return dataclasses.replace(self, source=source)
 

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from jaxcls.data.pipeline import build_dataset
+from jaxcls.data.pipeline import Dataset, build_dataset
 from jaxcls.data.sources import (
     CUB,
     ConcatDataset,
@@ -146,6 +146,16 @@ def test_labels_have_to_fit_their_own_classes(labels, message):
     source._labels = np.array([0.5, 1.0])
     with pytest.raises(UserError, match="labels are float64; expected integers"):
         check_labels(source, "val")
+
+
+def test_a_dataset_says_which_classes_have_no_image(caplog):
+    """As a fold of sorted images, or a part of a set whose every part knows all classes."""
+    for labels in ([0, 2, 2], [[1, -1, 0], [0, 0, 1]]):
+        caplog.clear()
+        Dataset(Listed(labels, "abc")).in_terms_of("abc", "data.val", "data.train")
+        assert "data.val lacks 1 classes of data.train: 'b'" in caplog.text
+    with pytest.raises(UserError, match=r"data\.val: labels go from 0 to 3; expected 3 classes, 0 to 2"):
+        Dataset(Listed([0, 3], "abc")).in_terms_of("abc", "data.val", "data.train")
 
 
 def test_a_dataset_says_what_it_lacks(caplog, monkeypatch):
