@@ -42,7 +42,7 @@ def test_training_and_evaluation_count_the_same(seed, levels):
     logits = rng.integers(0, levels, (8, 5)).astype(np.float32)
     labels = rng.integers(0, 5, 8)
     trained = training_accuracy(logits, labels)
-    evaluated = metrics.accuracy(logits, labels, topk=(1, 2, 9), thrs=-1.0)
+    evaluated = metrics.accuracy(logits, labels, topk=(1, 2, 9))
     np.testing.assert_allclose([trained[f"top-{k}"] for k in (1, 2, 9)], evaluated, rtol=1e-6)
 
 

@@ -80,9 +80,10 @@ def build_metrics(
     names = [names] if isinstance(names, str) else list(names)
     problems = _problems(names, multi_label, f"{where}metric")
     kinds = [kind for name, kind in METRICS.items() if name in names]
-    options, wrong = checked_options(options, kinds, classes, f"{where}metric_options")
+    takers = METRICS.values() if problems else kinds
+    options, wrong = checked_options(options, takers, classes, f"{where}metric_options")
     if problems or wrong:
-        raise UserError("; ".join([*problems, *([] if problems and not kinds else wrong)]))
+        raise UserError("; ".join([*problems, *wrong]))
     return [kind(classes=classes, **{k: v for k, v in options.items() if k in kind.options()}) for kind in kinds]
 
 

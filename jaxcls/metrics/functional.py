@@ -11,19 +11,18 @@ from jaxcls.errors import UserError
 from jaxcls.metrics import multi_label, single_label
 from jaxcls.metrics.metric import Metric, several
 from jaxcls.metrics.ranking import MeanAveragePrecision
+from jaxcls.metrics.single_label import Thresholds
 from jaxcls.ranks import best_class
 
-Thresholds = float | Sequence[float]
 
-
-def accuracy(scores: np.ndarray, target: np.ndarray, topk: int | Sequence[int] = 1, thrs: Thresholds = 0.0) -> Any:
-    """The share of samples whose label is among the `topk` best scores and has a score above the threshold.
+def accuracy(scores: np.ndarray, target: np.ndarray, topk: int | Sequence[int] = 1, thrs: Thresholds = None) -> Any:
+    """The share of samples whose label is among the `topk` best classes and has a score above the threshold.
 
     Args:
         scores: (N, K).
         target: (N,) class indices.
         topk: one or several numbers of classes; more than K counts as K.
-        thrs: one or several thresholds.
+        thrs: one or several thresholds; None: no score is too low.
 
     Returns:
         Percent: (topk, thrs), without the axis of an argument that is one number; NaN where a score is not finite.
@@ -32,11 +31,11 @@ def accuracy(scores: np.ndarray, target: np.ndarray, topk: int | Sequence[int] =
         UserError: no samples, shapes that do not fit, or class indices outside [0, K).
     """
     rates = _results(single_label.Accuracy(topk=topk, thrs=thrs), scores, target)
-    return np.reshape(rates, (len(several(topk)), len(several(thrs))))[_axis(topk), _axis(thrs)]
+    return np.reshape(rates, (len(several(topk)), -1))[_axis(topk), _axis(thrs)]
 
 
 def precision_recall_f1(
-    scores: np.ndarray, target: np.ndarray, average_mode: str = "macro", thrs: Thresholds = 0.0
+    scores: np.ndarray, target: np.ndarray, average_mode: str = "macro", thrs: Thresholds = None
 ) -> tuple[Any, Any, Any]:
     """Precision, recall and F1 of the best class, which counts where its score is above the threshold.
 
@@ -44,7 +43,7 @@ def precision_recall_f1(
         scores: (N, K).
         target: (N,) class indices.
         average_mode: `macro`, the mean over the classes, or `none`, each class's value.
-        thrs: one or several thresholds.
+        thrs: one or several thresholds; None: no score is too low.
 
     Returns:
         Three times percent: (thrs,) for `macro`, (thrs, K) for `none`, without the first axis for one threshold.
@@ -127,4 +126,4 @@ def _results(metric: Metric, scores: np.ndarray, target: np.ndarray) -> list[np.
 
 
 def _axis(values: Any) -> int | slice:
-    return 0 if np.isscalar(values) else slice(None)
+    return 0 if values is None or np.isscalar(values) else slice(None)

@@ -157,8 +157,8 @@ def harmonic(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def by_threshold(name: str, thrs: Any) -> list[str]:
-    """`name` for one threshold; for several `<name>_thr_0.50`, with more places where two do not tell them apart."""
-    if np.isscalar(thrs):
+    """`name` for one threshold or none; for several `<name>_thr_0.50`, with more places where they need them."""
+    if thrs is None or np.isscalar(thrs):
         return [name]
     places = next(places for places in range(2, 20) if len({f"{thr:.{places}f}" for thr in thrs}) == len(set(thrs)))
     return [f"{name}_thr_{thr:.{places}f}" for thr in thrs]

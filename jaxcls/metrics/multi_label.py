@@ -27,7 +27,7 @@ class Predicted(Metric):
 
     @property
     def names(self) -> list[str]:
-        return [self.name] if isinstance(self.thr, Mapping | None) else by_threshold(self.name, self.thr)
+        return [self.name] if isinstance(self.thr, Mapping) else by_threshold(self.name, self.thr)
 
     def predicted(self, scores: np.ndarray) -> np.ndarray:
         """(N, K) -> (thresholds, N, K) bool."""

@@ -31,7 +31,7 @@ def checked_options(
     for key, value in options.items():
         if key not in allowed:
             hint = close_names(key, allowed) if allowed else "there is none"
-            problems.append(f"{where}.{key} is unknown for {', '.join(kind.name for kind in kinds)}; {hint}")
+            problems.append(f"{where}.{key} is unknown for these metrics; {hint}")
         elif key == "thr" and isinstance(value, Mapping):
             problems += [f"{where}.thr: {problem}" for problem in _by_class(value, classes)]
         elif message := CHECKS[key](value):

@@ -15,18 +15,18 @@ from jaxcls.errors import UserError
 from jaxcls.metrics.metric import SINGLE, Metric, State, by_threshold, harmonic, percent, several
 from jaxcls.ranks import best_class, rank_of_label
 
-Thresholds = float | Sequence[float]
+Thresholds = float | Sequence[float] | None
 AVERAGE_MODES = ("macro", "none")
 
 
 @dataclasses.dataclass(kw_only=True)
 class Accuracy(Metric):
-    """Samples whose label is among the k best classes, with a score above the threshold."""
+    """Samples whose label is among the k best classes, and its score above the threshold."""
 
     name = "accuracy"
     task = SINGLE
     topk: int | Sequence[int] = (1, 5)  # more than K counts as K
-    thrs: Thresholds = 0.0
+    thrs: Thresholds = None
 
     @property
     def names(self) -> list[str]:
@@ -37,7 +37,7 @@ class Accuracy(Metric):
         """`hits` (topk, thrs) and `total`."""
         own = np.take_along_axis(_float64(scores), labels[:, None], axis=1)[:, 0]
         within = rank_of_label(scores, labels) < np.asarray(several(self.topk))[:, None]
-        above = own > np.asarray(several(self.thrs))[:, None]
+        above = own > np.asarray(_thresholds(self.thrs))[:, None]
         return {"hits": (within[:, None] & above[None]).sum(axis=2), "total": np.asarray(len(labels))}
 
     def values(self) -> np.ndarray:
@@ -102,7 +102,7 @@ class ClassCounts(Metric):
     @property
     def thresholds(self) -> tuple[float, ...]:
         """What the best score has to exceed; one or several."""
-        return (-np.inf,)
+        return _thresholds(None)
 
     def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Right, predicted and support (K,), float64, without a threshold."""
@@ -113,11 +113,11 @@ class ClassCounts(Metric):
 class ClassRates(Averaged, ClassCounts):
     """Precision and recall of the best class, and what follows from them."""
 
-    thrs: Thresholds = 0.0
+    thrs: Thresholds = None
 
     @property
     def thresholds(self) -> tuple[float, ...]:
-        return several(self.thrs)
+        return _thresholds(self.thrs)
 
     @property
     def names(self) -> list[str]:
@@ -218,6 +218,11 @@ class ConfusionMatrix(Metric):
 
     def values(self) -> list[np.ndarray]:
         return [self.state["matrix"]]
+
+
+def _thresholds(thrs: Thresholds) -> tuple[float, ...]:
+    """One or several; without any, no score is too low."""
+    return several(-np.inf if thrs is None else thrs)
 
 
 def _float64(scores: np.ndarray) -> np.ndarray:

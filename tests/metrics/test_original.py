@@ -74,6 +74,12 @@ def test_tied_scores_rank_the_lower_class_first():
     assert right[:2] == (25 / 4, 25)
 
 
+def test_without_a_threshold_no_score_is_too_low():
+    scores, labels = np.asarray([[1.0, 0.0, 0.0]]), np.asarray([2])  # the softmax of a confident network
+    assert metrics.accuracy(scores, labels, topk=(1, 3)).tolist() == [0, 100]
+    assert metrics.accuracy(scores, labels, topk=(1, 3), thrs=0.0).tolist() == [0, 0]
+
+
 def test_thresholds_are_exceeded_for_one_label_and_reached_for_several():
     assert metrics.accuracy(np.asarray([[0.5, 0.5]]), np.asarray([0]), thrs=(0.4, 0.5)).tolist() == [100, 0]
     assert metrics.average_performance(np.asarray([[0.5, 0.2]]), np.asarray([[1, 0]]))[3] == 100

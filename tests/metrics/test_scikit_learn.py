@@ -101,13 +101,15 @@ def test_one_label_an_image(seed, tied, samples):
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=SEEDS, k=st.integers(1, 8))
-def test_top_k(seed, k):
-    scores, labels = single_label_data(seed, tied=False)
-    scores = np.concatenate([scores, np.zeros_like(scores)], axis=1)  # it takes two classes for another task
+@given(seed=SEEDS, k=st.integers(1, 8), tied=st.booleans())
+def test_top_k(seed, k, tied):
+    scores, labels = single_label_data(seed, tied)
+    # It ranks the higher class first where scores tie, and takes two classes for another task.
+    untied = -np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
+    untied = np.concatenate([untied, untied - 99], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a k that is as large as K
-        expected = sk.top_k_accuracy_score(labels, scores, k=k, labels=range(scores.shape[1]))
+        expected = sk.top_k_accuracy_score(labels, untied, k=k, labels=range(untied.shape[1]))
     assert_equal(compute("accuracy", scores, labels, topk=(k,)), 100 * expected)
 
 
