@@ -18,6 +18,10 @@ class UserError(ValueError):
         super().__init__(str(message).encode("utf-8", "backslashreplace").decode())
 
 
+class ImageSizeError(UserError):
+    """An image, or a feature map on its way through a network, has fewer pixels than a layer needs."""
+
+
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """`did you mean 'a' or 'b'? `, empty where no allowed name is close or begins so."""
     allowed, name = sorted(allowed), name.lower()

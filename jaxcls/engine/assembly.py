@@ -100,7 +100,7 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
     optimisation = Optimisation(config, kind, length, len(batches))
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     variables = load_pretrained(network.classifier, config["model"], network.init(init_key))
-    tx = optimisation.build_tx(variables["params"])
+    tx = optimisation.build_tx(variables["params"], network.classifier.layout)
     state = create_train_state(
         variables,
         tx,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import UserError
+from jaxcls.errors import ImageSizeError, UserError
+from jaxcls.models.backbones.layout import Layout
 
 __all__ = ["ImageClassifier"]
 
@@ -39,12 +41,23 @@ class ImageClassifier(nn.Module):
         """Features after the `backbone` or the `neck` (a tuple), or the head's `pre_logits` (N, D)."""
         if stage not in STAGES:
             raise UserError(f"extract_feat: stage={stage!r}; allowed: {', '.join(STAGES)}")
-        features = self.backbone(images, train)
+        features = self._features(images, train)
         if stage == "backbone":
             return features
         if self.neck is not None:
-            features = self.neck(features)
-        return self.head.pre_logits(features) if stage == "pre_logits" else features
+            features = self.neck(features, train)
+        return self.head.pre_logits(features, train) if stage == "pre_logits" else features
+
+    def _features(self, images: Array, train: bool) -> tuple[Any, ...]:
+        name, channels = type(self.backbone).__name__, getattr(self.backbone, "in_channels", None)
+        if channels not in (None, images.shape[-1]):
+            raise UserError(f"{name}: in_channels={channels}, but the images have {images.shape[-1]} channels")
+        try:
+            return self.backbone(images, train)
+        except ImageSizeError as error:
+            size, least = "x".join(map(str, images.shape[1:3])), least_size(self.backbone, images.shape[-1])
+            hint = f"the least size is {least}x{least}" if least else "and so are all others"
+            raise UserError(f"{name}: images of {size} pixels are too small, {hint} ({error})") from error
 
     def forward_train(
         self, images: Array, labels: Array, mask: Array | None = None, train: bool = True
@@ -73,6 +86,11 @@ class ImageClassifier(nn.Module):
         """Whether the parameter at `path` stays as it is in training."""
         return path[0] == "backbone" and self.backbone.is_frozen(path[1:])
 
+    @property
+    def layout(self) -> Layout | None:
+        """Where the backbone's layers lie."""
+        return getattr(self.backbone, "layout", None)
+
     @nn.nowrap
     def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """A checkpoint's parameter in `shape`, where it is one of those that depend on the size of images or windows.
@@ -80,3 +98,29 @@ class ImageClassifier(nn.Module):
         What loads weights calls this for each parameter, then refuses those whose shape still differs.
         """
         return self.backbone.resize_on_load(path[1:], value, shape) if path[0] == "backbone" else value
+
+
+def least_size(backbone: nn.Module, channels: int, most: int = 1024) -> int | None:
+    """The least side of square images that a backbone takes, in pixels; None where `most` is still too small.
+
+    It is found by trying shapes, without computing.
+    """
+    free = backbone.clone(parent=None)
+
+    def is_enough(side: int) -> bool:
+        images = jax.ShapeDtypeStruct((1, side, side, channels), jnp.float32)
+        try:
+            jax.eval_shape(free.init, jax.random.key(0), images)
+        except UserError:
+            return False
+        return True
+
+    too_small, enough = 0, 1
+    while not is_enough(enough):
+        too_small, enough = enough, 2 * enough
+        if too_small >= most:
+            return None
+    while enough - too_small > 1:
+        middle = (too_small + enough) // 2
+        too_small, enough = (too_small, middle) if is_enough(middle) else (middle, enough)
+    return enough

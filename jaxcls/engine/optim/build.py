@@ -19,6 +19,7 @@ from jaxcls.engine.optim.optimizers import limit_norm
 from jaxcls.engine.optim.paramwise import Multipliers, is_multipliers, multipliers
 from jaxcls.engine.optim.parse import DECAYS, Recipe, parse
 from jaxcls.errors import UserError
+from jaxcls.models.backbones.layout import Layout
 
 PyTree = Any
 
@@ -28,6 +29,7 @@ def build_optimizer(
     params: PyTree,
     schedule: optax.Schedule | None = None,
     momentum_schedule: optax.Schedule | None = None,
+    layout: Layout | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """The transformation that an optimizer config describes.
 
@@ -38,6 +40,7 @@ def build_optimizer(
         params: the tree of parameters; their names and shapes decide what `paramwise_cfg` speaks of.
         schedule: step -> learning rate; None: `lr` throughout.
         momentum_schedule: step -> momentum (of Adam and its kin: the first beta); None: as the config has it.
+        layout: of the backbone, for `layer_decay_rate`; None: found by the parameters' names.
 
     Returns:
         The transformation. Its schedules count its updates, unless `update(…, step=…)` is told at which step they are.
@@ -47,7 +50,7 @@ def build_optimizer(
             weight decay that is not given, or a momentum's schedule for an optimiser without one.
     """
     recipe = parse(optimizer)
-    mults = multipliers(params, **recipe.paramwise)
+    mults = multipliers(params, layout=layout, **recipe.paramwise)
     momentum_name = recipe.momentum_name if momentum_schedule else None
 
     def make(learning_rate: Any, momentum: Any) -> optax.GradientTransformation:

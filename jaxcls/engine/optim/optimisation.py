@@ -14,6 +14,7 @@ from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
 from jaxcls.errors import UserError, close_names
+from jaxcls.models.backbones.layout import Layout
 
 Config = Mapping[str, Any]
 # MMCV's names for what the keys beside `type` say already
@@ -57,10 +58,10 @@ class Optimisation:
         self.ema = _build_ema(config["ema"])
         self.clip, self.accumulation = _optimizer_config(config["optimizer_config"], max_iters)
 
-    def build_tx(self, params: Any) -> optax.GradientTransformation:
-        """The optimiser for these parameters."""
+    def build_tx(self, params: Any, layout: Layout | None = None) -> optax.GradientTransformation:
+        """The optimiser for these parameters of a classifier, whose backbone has that layout."""
         momentum = self.momentum_schedule if self._momentum_config else None
-        return build_optimizer(self._optimizer, params, self.schedule, momentum)
+        return build_optimizer(self._optimizer, params, self.schedule, momentum, layout)
 
 
 def _build_ema(config: Config | None) -> Ema | None:

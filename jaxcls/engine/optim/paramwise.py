@@ -10,6 +10,7 @@ import jax
 from jaxcls.engine.optim.layer_depth import layer_depths
 from jaxcls.engine.optim.ranges import NON_NEGATIVE, POSITIVE, require
 from jaxcls.errors import UserError, close_names
+from jaxcls.models.backbones.layout import Layout
 
 PyTree = Any
 WHERE = "optimizer.paramwise_cfg"
@@ -52,6 +53,7 @@ def multipliers(
     custom_keys: Mapping[str, Mapping[str, float]] | None = None,
     bypass_duplicate: bool = False,
     layer_decay_rate: float = 1.0,
+    layout: Layout | None = None,
 ) -> PyTree:
     """A `Multipliers` for each parameter (mmcv/runner/optimizer/default_constructor.py).
 
@@ -69,6 +71,7 @@ def multipliers(
         layer_decay_rate: for the rate, on top of the other rules, once for each layer between a parameter's and the
             head (mmpretrain/engine/optimizers/layer_decay_optim_wrapper_constructor.py); `layer_depth` says what a
             layer is.
+        layout: of the backbone, which says how deep its layers lie; None: found by the names.
 
     Raises:
         UserError: a factor that is none, or `layer_decay_rate` for an unknown kind of backbone.
@@ -78,7 +81,7 @@ def multipliers(
         if value is not None:
             require(f"{WHERE}.{name}", value, NON_NEGATIVE)
     custom = _check_custom_keys(custom_keys or {})
-    layer = _layer_factors(params, require(f"{WHERE}.layer_decay_rate", layer_decay_rate, POSITIVE))
+    layer = _layer_factors(params, require(f"{WHERE}.layer_decay_rate", layer_decay_rate, POSITIVE), layout)
     keys = sorted(sorted(custom), key=len, reverse=True)
     norms = {path[:-1] for path, _ in _leaves(params) if path[-1] == "scale"}
     depthwise = {path[:-1] for path, leaf in _leaves(params) if path[-1] == "kernel" and is_depthwise(leaf)}
@@ -129,10 +132,10 @@ def _check_custom_keys(custom_keys: Mapping[str, Any]) -> Mapping[str, Mapping[s
     return custom_keys
 
 
-def _layer_factors(params: PyTree, rate: float) -> dict[str, float]:
+def _layer_factors(params: PyTree, rate: float, layout: Layout | None) -> dict[str, float]:
     names = [parameter_name(path) for path, _ in _leaves(params)]
     if rate == 1.0:
         return dict.fromkeys(names, 1.0)
-    depths = layer_depths(names)
+    depths = layer_depths(names, layout)
     last = max(depths.values())
     return {name: rate ** (last - depth) for name, depth in depths.items()}

@@ -79,7 +79,7 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
     defaults = _defaults(make)
     own = set(defaults) - _NOT_OF_A_CONFIG | ({"max_grad_norm"} if kind in MAX_GRAD_NORM else set())
     _refuse_unknown(config, own, "optimizer", {"type", "lr", "paramwise_cfg"})
-    _refuse_unknown(paramwise, set(_defaults(multipliers)) - {"params"}, WHERE)
+    _refuse_unknown(paramwise, set(_defaults(multipliers)) - {"params", "layout"}, WHERE)
     for name, value in config.items():
         _check_range(name, value, defaults.get(name))
     max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from flax import traverse_util
 from jax import Array
 
 from jaxcls import collectives
@@ -18,6 +19,7 @@ from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision
 from jaxcls.engine.step.train_state import TrainState
+from jaxcls.models.layers.norm import FROZEN
 
 Batch = dict[str, Any]
 Preprocess = Callable[[Array], Array]
@@ -109,11 +111,11 @@ def make_train_step(
     """
     optimizer = optax.with_extra_args_support(tx)  # only what `build_optimizer` made looks at the step
 
-    def update(state: TrainState, grads: Any) -> tuple[TrainState, Array]:
+    def update(norms: Any, state: TrainState, grads: Any) -> tuple[TrainState, Array]:
         grads, norm = clip(grads) if clip is not None else (grads, jnp.zeros(()))
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
         # Weight decay and momentum must not reach the frozen ones either.
-        params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates))
+        params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates, norms))
         return state.replace(params=params, opt_state=opt_state), norm
 
     def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
@@ -128,16 +130,18 @@ def make_train_step(
                 labels,
                 method="forward_train",
                 rngs={"dropout": dropout_key},
-                mutable=["batch_stats"],
+                mutable=["batch_stats", FROZEN],
             )
             loss, log_vars = parse_losses(losses)
-            return loss, (updated.get("batch_stats", {}), log_vars)
+            return loss, (updated.get("batch_stats", {}), updated.get(FROZEN, {}), log_vars)
 
-        grads, (batch_stats, log_vars), finite, scale = precision.gradient(loss_fn, state.params, state.loss_scale)
+        grads, (batch_stats, norms, log_vars), finite, scale = precision.gradient(
+            loss_fn, state.params, state.loss_scale
+        )
         batch_stats = jax.tree.map(partial(jnp.where, finite), batch_stats, state.batch_stats)
         searching = precision.is_searching(state.loss_scale)
         state = state.replace(batch_stats=batch_stats, loss_scale=scale)
-        state, norm = accumulation.run(update, state, grads, finite)
+        state, norm = accumulation.run(partial(update, norms), state, grads, finite)
         if clip is not None:
             log_vars["grad_norm"] = norm
         if ema is not None:
@@ -171,11 +175,22 @@ def _counted(state: TrainState, finite: Array, searching: Array | bool) -> Train
     )
 
 
-def _map_frozen(classifier: nn.Module, function: Callable[[Array], Array], tree: Any) -> Any:
-    """`function` of the leaves that belong to frozen parameters; the others as they are."""
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: function(leaf) if classifier.is_frozen(tuple(key.key for key in path)) else leaf, tree
-    )
+def _map_frozen(classifier: nn.Module, function: Callable[[Array], Array], tree: Any, norms: Any = None) -> Any:
+    """`function` of the leaves that belong to frozen parameters; the others as they are.
+
+    Args:
+        classifier: says which stages are frozen.
+        function: of a leaf.
+        tree: like the parameters.
+        norms: a tree of the norms that said of themselves that they are frozen.
+    """
+    modules = {path[:-1] for path in traverse_util.flatten_dict(norms or {})}
+
+    def apply(key_path: Any, leaf: Array) -> Array:
+        path = tuple(key.key for key in key_path)
+        return function(leaf) if path[:-1] in modules or classifier.is_frozen(path) else leaf
+
+    return jax.tree_util.tree_map_with_path(apply, tree)
 
 
 def make_eval_step(

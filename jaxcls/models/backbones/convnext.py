@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.backbones.base import Backbone, architectures, output_indices, settings_of
-from jaxcls.models.layers import Conv, DropPath, LayerNorm, Linear, build_activation, build_norm, global_avg_pool
+from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
+from jaxcls.models.backbones.layout import Layout, Place
+from jaxcls.models.layers import (
+    GELU,
+    Conv,
+    DropPath,
+    LayerNorm,
+    Linear,
+    build_activation,
+    build_norm,
+    drop_path_rates,
+    global_avg_pool,
+)
 from jaxcls.models.layers.initializers import constant
 
-Config = Mapping[str, Any]
-
 _LN2D: Config = nn.FrozenDict({"type": "LN2d", "eps": 1e-6})
-_GELU: Config = nn.FrozenDict({"type": "GELU"})
 
 # section 3 of the paper
 _ARCHITECTURES = architectures(
@@ -33,6 +39,11 @@ _ARCHITECTURES = architectures(
 )
 
 
+def _in_threes(stage: int, block: int) -> Place:
+    """Three blocks of the long third stage are one layer, each other stage is one (mmpretrain's `get_layer_depth`)."""
+    return Place(stage, block // 3 if stage == 3 else 0)
+
+
 class ConvNeXtBlock(nn.Module):
     """A 7x7 convolution of each channel, a norm and two pointwise layers, four times as wide between them.
 
@@ -41,7 +52,7 @@ class ConvNeXtBlock(nn.Module):
     """
 
     norm_cfg: Config = _LN2D
-    act_cfg: Config = _GELU
+    act_cfg: Config = GELU
     linear_pw_conv: bool = True
     drop_path_rate: float = 0.0
     layer_scale_init_value: float = 1e-6
@@ -89,7 +100,7 @@ class ConvNeXt(Backbone):
     in_channels: int = 3  # the original's configs give it; the layers take what comes
     stem_patch_size: int = 4
     norm_cfg: Config = _LN2D
-    act_cfg: Config = _GELU
+    act_cfg: Config = GELU
     linear_pw_conv: bool = True
     drop_path_rate: float = 0.0
     layer_scale_init_value: float = 1e-6
@@ -99,13 +110,27 @@ class ConvNeXt(Backbone):
     with_cp: bool = False
     init_cfg: Any = None
 
+    layout: ClassVar[Layout] = Layout(
+        stem=("downsample_layers.0",),
+        blocks=("stages.{stage}.{block}",),
+        before=("downsample_layers.{stage}",),
+        rest=("norm{stage}",),
+        first=0,
+        place=_in_threes,
+    )
+
     def __post_init__(self) -> None:
         if len(self.depths) != len(self.channels):
             raise UserError(f"arch={self.arch}; expected as many depths as channels, one of each a stage")
-        output_indices(self.out_indices, len(self.depths))
-        if self.frozen_stages > len(self.depths):
-            raise UserError(f"frozen_stages={self.frozen_stages}; allowed: up to {len(self.depths)}")
         super().__post_init__()
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.depths)
+
+    @property
+    def frozen_through(self) -> int:
+        return self.frozen_stages or -1
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -120,14 +145,13 @@ class ConvNeXt(Backbone):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
         """`train`: with stochastic depth, but for what is frozen."""
-        returned = output_indices(self.out_indices, len(self.depths))
-        rates = np.split(np.linspace(0.0, self.drop_path_rate, sum(self.depths)), np.cumsum(self.depths)[:-1])
         outputs = []
+        rates = drop_path_rates(self.drop_path_rate, self.depths)
         for index, features in enumerate(self.channels):
-            stage_train = train and index >= self.frozen_stages
+            stage_train = self.trains(index + 1, train)
             x = self.downsample(x, index, features, stage_train)
-            x = self.stage(x, index, rates[index].tolist(), stage_train)
-            if index in returned:
+            x = self.stage(x, index, rates[index], stage_train)
+            if index in self.returned:
                 y = global_avg_pool(x) if self.gap_before_final_norm else x
                 outputs.append(build_norm(self.norm_cfg, f"norm{index}")(y, train))
         return tuple(outputs)
@@ -140,11 +164,10 @@ class ConvNeXt(Backbone):
             return build_norm(self.norm_cfg, second)(x, train)
         return Conv(features, 2, 2, name=second)(LayerNorm(name=first)(x))
 
-    def stage(self, x: Array, index: int, drop_path_rates: list[float], train: bool) -> Array:
+    def stage(self, x: Array, index: int, rates: tuple[float, ...], train: bool) -> Array:
         """A stage's blocks: (N, H, W, C) -> same."""
-        block = nn.remat(ConvNeXtBlock, static_argnums=(2,)) if train and self.with_cp else ConvNeXtBlock
-        for i, rate in enumerate(drop_path_rates):
-            x = block(
+        for i, rate in enumerate(rates):
+            x = self.checkpointed(ConvNeXtBlock, train)(
                 self.norm_cfg,
                 self.act_cfg,
                 self.linear_pw_conv,
@@ -153,11 +176,3 @@ class ConvNeXt(Backbone):
                 name=f"stages.{index}.{i}",
             )(x, train)
         return x
-
-    def is_frozen(self, path: tuple[str, ...]) -> bool:
-        """Of the first `frozen_stages` stages; `norm_cfg`'s norms too where it has `requires_grad=False`."""
-        is_norm = path[-2].startswith("norm") or path[-2] == "downsample_layers.0.1"
-        if is_norm and not self.norm_cfg.get("requires_grad", True):
-            return True
-        kind, *place = path[0].split(".")
-        return kind in ("downsample_layers", "stages") and int(place[0]) < self.frozen_stages

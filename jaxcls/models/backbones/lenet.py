@@ -5,12 +5,13 @@ After mmcls/models/backbones/lenet.py.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxcls.models.backbones.base import Backbone
+from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.layers import Conv, Linear, avg_pool
 
 
@@ -19,6 +20,8 @@ class LeNet5(Backbone):
 
     num_classes: int = -1
     init_cfg: Any = None
+
+    layout: ClassVar[Layout] = Layout(blocks=("features.{stage}",), rest=("classifier",), first=0)
 
     def setup(self) -> None:
         # Positions in the original's nn.Sequential: 1, 2, 4, 5 and 7 hold what has no parameters.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.backbones.base import Backbone, Config, architectures, output_indices, settings_of
-from jaxcls.models.layers import FFN, DropPath, PatchEmbed, build_norm, for_each, norm_name, override, pair
+from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
+from jaxcls.models.backbones.layout import Layout
+from jaxcls.models.layers import FFN, GELU, LN, DropPath, PatchEmbed, build_norm, for_each, norm_name, override, pair
 from jaxcls.models.layers.initializers import normal, xavier
 
 # table 1 of the paper
@@ -41,8 +42,8 @@ class MixerBlock(nn.Module):
     drop_rate: float = 0.0
     drop_path_rate: float = 0.0
     num_fcs: int = 2
-    act_cfg: Config = nn.FrozenDict({"type": "GELU"})
-    norm_cfg: Config = nn.FrozenDict({"type": "LN"})
+    act_cfg: Config = GELU
+    norm_cfg: Config = LN
     init_cfg: Any = None
 
     @nn.compact
@@ -90,15 +91,19 @@ class MlpMixer(Backbone):
     out_indices: int | tuple[int, ...] = -1
     drop_rate: float = 0.0
     drop_path_rate: float = 0.0
-    norm_cfg: Config = nn.FrozenDict({"type": "LN"})
-    act_cfg: Config = nn.FrozenDict({"type": "GELU"})
+    norm_cfg: Config = LN
+    act_cfg: Config = GELU
     patch_cfg: Config = nn.FrozenDict()
     layer_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
     init_cfg: Any = None
 
-    def __post_init__(self) -> None:
-        output_indices(self.out_indices, self.settings["num_layers"])
-        super().__post_init__()
+    layout: ClassVar[Layout] = Layout(
+        stem=("patch_embed",), blocks=("layers.{stage}",), rest=("ln1", "bn1", "gn1"), first=0
+    )
+
+    @property
+    def num_outputs(self) -> int:
+        return self.settings["num_layers"]
 
     @property
     def settings(self) -> Config:
@@ -110,14 +115,14 @@ class MlpMixer(Backbone):
         """`train`: with dropout and stochastic depth."""
         if x.shape[1:3] != pair(self.img_size):
             raise UserError(f"MlpMixer: images of {x.shape[1:3]} pixels; expected img_size={pair(self.img_size)}")
-        depth, outputs = self.settings["num_layers"], []
+        depth, outputs = self.num_outputs, []
         x = self._patch_embed()(x, train)
         x = x.reshape(len(x), -1, x.shape[-1])
         for index in range(depth):
             x = self._layer(index)(x, train)
             if index == depth - 1:
                 x = build_norm(self.norm_cfg, norm_name(self.norm_cfg, 1))(x, train)
-            if index in output_indices(self.out_indices, depth):
+            if index in self.returned:
                 outputs.append(x)
         return tuple(outputs)
 
@@ -135,7 +140,7 @@ class MlpMixer(Backbone):
     def _layer(self, index: int) -> MixerBlock:
         return override(
             MixerBlock,
-            for_each(self.layer_cfgs, self.settings["num_layers"], "layer_cfgs")[index],
+            for_each(self.layer_cfgs, self.num_outputs, "layer_cfgs")[index],
             "layer_cfgs",
             tokens_mlp_dims=self.settings["tokens_mlp_dims"],
             channels_mlp_dims=self.settings["channels_mlp_dims"],

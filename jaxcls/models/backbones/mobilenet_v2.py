@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.backbones.base import Backbone
-from jaxcls.models.layers import ConvModule
+from jaxcls.models.backbones.base import Backbone, Config
+from jaxcls.models.backbones.layout import Layout, by_stage
+from jaxcls.models.layers import BN, ConvModule, Layers, make_divisible
 
-Config = Mapping[str, Any]
-
-_BN: Config = nn.FrozenDict({"type": "BN"})
 _RELU6: Config = nn.FrozenDict({"type": "ReLU6"})
 _INIT = (
     {"type": "Kaiming", "layer": ("Conv2d",)},
@@ -34,12 +31,6 @@ _STAGES = (
 _LAST = len(_STAGES)  # the index of the 1x1 convolution after the stages
 
 
-def make_divisible(channels: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to `channels`, at least one of them and no more than 10% below."""
-    nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return nearest if nearest >= 0.9 * channels else nearest + divisor
-
-
 class InvertedResidual(nn.Module):
     """A 1x1 convolution that expands, a 3x3 one of each channel, a linear 1x1 one that projects.
 
@@ -51,21 +42,17 @@ class InvertedResidual(nn.Module):
     features: int
     stride: int
     expand_ratio: int
-    conv_cfg: Config | None = None
-    norm_cfg: Config | None = _BN
-    act_cfg: Config | None = _RELU6
+    layers: Layers = Layers(act_cfg=_RELU6)
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics."""
-        hidden = x.shape[-1] * self.expand_ratio
-        layers: dict[str, Any] = {"conv_cfg": self.conv_cfg, "norm_cfg": self.norm_cfg}
-        filtering: dict[str, Any] = {"stride": self.stride, "padding": 1, "groups": hidden}
+        hidden, linear = x.shape[-1] * self.expand_ratio, self.layers.replace(act_cfg=None)
         y, first = x, 0
         if self.expand_ratio != 1:
-            y, first = ConvModule(hidden, 1, **layers, act_cfg=self.act_cfg, name="conv.0")(y, train), 1
-        y = ConvModule(hidden, 3, **filtering, **layers, act_cfg=self.act_cfg, name=f"conv.{first}")(y, train)
-        y = ConvModule(self.features, 1, **layers, name=f"conv.{first + 1}")(y, train)
+            y, first = ConvModule(hidden, 1, layers=self.layers, name="conv.0")(y, train), 1
+        y = ConvModule(hidden, 3, self.stride, 1, groups=hidden, layers=self.layers, name=f"conv.{first}")(y, train)
+        y = ConvModule(self.features, 1, layers=linear, name=f"conv.{first + 1}")(y, train)
         return x + y if self.stride == 1 and self.features == x.shape[-1] else y
 
 
@@ -85,48 +72,46 @@ class MobileNetV2(Backbone):
     """
 
     widen_factor: float = 1.0
-    out_indices: tuple[int, ...] = (_LAST,)
+    out_indices: int | tuple[int, ...] = (_LAST,)
     frozen_stages: int = -1
     conv_cfg: Config | None = None
-    norm_cfg: Config | None = _BN
+    norm_cfg: Config | None = BN
     act_cfg: Config | None = _RELU6
     norm_eval: bool = False
     with_cp: bool = False
     init_cfg: Any = _INIT
 
+    layout: ClassVar[Layout] = Layout(
+        stem=("conv1",), blocks=("layer{stage}.{block}",), rest=("conv2",), place=by_stage
+    )
+
     def __post_init__(self) -> None:
         if self.widen_factor <= 0:
             raise UserError(f"widen_factor={self.widen_factor}; allowed: above 0")
-        if not isinstance(self.out_indices, tuple | list) or not set(self.out_indices) <= set(range(_LAST + 1)):
-            raise UserError(f"out_indices={self.out_indices}; allowed: a list of 0 to {_LAST}")
-        if self.frozen_stages not in range(-1, _LAST + 1):
-            raise UserError(f"frozen_stages={self.frozen_stages}; allowed: -1 to {_LAST}")
         super().__post_init__()
+
+    @property
+    def num_outputs(self) -> int:
+        return _LAST + 1
+
+    @property
+    def num_stages_to_freeze(self) -> int:
+        return _LAST
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
         """`train`: with batch statistics, but for what is frozen."""
-        block = nn.remat(InvertedResidual, static_argnums=(2,)) if train and self.with_cp else InvertedResidual
-        layers: dict[str, Any] = {"conv_cfg": self.conv_cfg, "norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
-        norm_train = train and not self.norm_eval
-        stem_train = norm_train and self.frozen_stages < 0
-        x = ConvModule(make_divisible(32 * self.widen_factor), 3, 2, 1, **layers, name="conv1")(x, stem_train)
+        layers = Layers(self.conv_cfg, self.norm_cfg, self.act_cfg, self.norm_eval)
+        stem = make_divisible(32 * self.widen_factor)
+        x = ConvModule(stem, 3, 2, 1, layers=layers, name="conv1")(x, self.trains(0, train))
         outputs = []
         for index, (expand_ratio, channels, depth, stride) in enumerate(_STAGES):
-            features = make_divisible(channels * self.widen_factor)
-            stage_train = norm_train and index >= self.frozen_stages
+            features, stage_train = make_divisible(channels * self.widen_factor), self.trains(index + 1, train)
+            block = self.checkpointed(InvertedResidual, stage_train)
             for i in range(depth):
                 name = f"layer{index + 1}.{i}"
-                x = block(features, 1 if i else stride, expand_ratio, **layers, name=name)(x, stage_train)
+                x = block(features, 1 if i else stride, expand_ratio, layers, name=name)(x, stage_train)
             outputs.append(x)
         features = int(1280 * max(1.0, self.widen_factor))
-        outputs.append(ConvModule(features, 1, **layers, name="conv2")(x, norm_train))
-        return tuple(outputs[index] for index in sorted(self.out_indices))
-
-    def is_frozen(self, path: tuple[str, ...]) -> bool:
-        """Of the stem and the stages up to `frozen_stages`; norms too where `norm_cfg` has `requires_grad=False`."""
-        if self.norm_cfg and not self.norm_cfg.get("requires_grad", True) and path[-1] in ("scale", "bias"):
-            return True  # no convolution beside a norm has a bias
-        if path[0].startswith("layer"):
-            return int(path[0][len("layer")]) <= self.frozen_stages
-        return path[0] == "conv1" and self.frozen_stages >= 0
+        outputs.append(ConvModule(features, 1, layers=layers, name="conv2")(x, train))
+        return tuple(outputs[index] for index in sorted(self.returned))

@@ -6,27 +6,25 @@ After mmcls/models/backbones/resnet.py and resnet_cifar.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.backbones.base import Backbone
-from jaxcls.models.layers import ConvModule, DropPath, avg_pool, build_conv, build_norm, max_pool, norm_name
+from jaxcls.models.backbones.base import Backbone, Config, one_a_stage, variant_of
+from jaxcls.models.backbones.layout import Layout, by_stage
+from jaxcls.models.layers import BN, ConvModule, DropPath, Layers, avg_pool, max_pool
 
-Config = Mapping[str, Any]
-
-_BN = {"type": "BN", "requires_grad": True}
-_INIT = (
+KAIMING_INIT = (
     {"type": "Kaiming", "layer": ("Conv2d",)},
     {"type": "Constant", "val": 1, "layer": ("_BatchNorm", "GroupNorm")},
 )
 _zeros = jax.nn.initializers.zeros
 
 
-class _Block(nn.Module):
+class ResidualBlock(nn.Module):
     """A residual block: (N, H, W, C) -> (N, H / stride, W / stride, features)."""
 
     features: int
@@ -36,20 +34,15 @@ class _Block(nn.Module):
     style: str = "pytorch"
     downsample: bool = False
     avg_down: bool = False
-    conv_cfg: Config | None = None
-    norm_cfg: Config = nn.FrozenDict(_BN)
+    layers: Layers = Layers()
     zero_init_residual: bool = True
     drop_path_rate: float = 0.0
 
     def conv(self, features: int, window: int, stride: int, name: str, dilation: int = 1) -> nn.Module:
-        padding = dilation * (window // 2)
-        return build_conv(
-            self.conv_cfg, features, window, stride, padding, dilation=dilation, use_bias=False, name=name
-        )
+        return self.layers.conv(features, window, stride, dilation * (window // 2), dilation, name=name)
 
     def norm(self, index: int, last: bool = False) -> nn.Module:
-        scale_init = _zeros if last and self.zero_init_residual else None
-        return build_norm(self.norm_cfg, norm_name(self.norm_cfg, index), scale_init=scale_init)
+        return self.layers.norm(self.layers.norm_name(index), _zeros if last and self.zero_init_residual else None)
 
     def shortcut(self, x: Array, train: bool) -> Array:
         """The identity, or a projection whose parts are numbered as in the original's nn.Sequential."""
@@ -59,45 +52,34 @@ class _Block(nn.Module):
         if self.avg_down and stride != 1:
             x, stride, first = avg_pool(x, stride, ceil_mode=True), 1, 1
         x = self.conv(self.features, 1, stride, f"downsample.{first}")(x)
-        return build_norm(self.norm_cfg, f"downsample.{first + 1}")(x, train)
+        return self.layers.norm(f"downsample.{first + 1}")(x, train)
 
-    def add(self, branch: Array, x: Array, train: bool, norm_train: bool) -> Array:
-        branch = DropPath(self.drop_path_rate)(branch, train)
-        return nn.relu(branch + self.shortcut(x, norm_train))
+    def add(self, branch: Array, x: Array, train: bool) -> Array:
+        return nn.relu(DropPath(self.drop_path_rate)(branch, train) + self.shortcut(x, train))
 
 
-class BasicBlock(_Block):
+class BasicBlock(ResidualBlock):
     """Two 3x3 convolutions (ResNet-18 and -34)."""
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = False, norm_train: bool = False) -> Array:
+    def __call__(self, x: Array, train: bool = False) -> Array:
         y = self.conv(self.features // self.expansion, 3, self.stride, "conv1", self.dilation)(x)
-        y = nn.relu(self.norm(1)(y, norm_train))
+        y = nn.relu(self.norm(1)(y, train))
         y = self.conv(self.features, 3, 1, "conv2")(y)
-        return self.add(self.norm(2, last=True)(y, norm_train), x, train, norm_train)
+        return self.add(self.norm(2, last=True)(y, train), x, train)
 
 
-class Bottleneck(_Block):
+class Bottleneck(ResidualBlock):
     """1x1, 3x3, 1x1 convolutions; the stride is the 3x3's (`style` pytorch) or the first 1x1's (caffe)."""
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = False, norm_train: bool = False) -> Array:
+    def __call__(self, x: Array, train: bool = False) -> Array:
         width = self.features // self.expansion
         first, second = (1, self.stride) if self.style == "pytorch" else (self.stride, 1)
-        y = nn.relu(self.norm(1)(self.conv(width, 1, first, "conv1")(x), norm_train))
-        y = nn.relu(self.norm(2)(self.conv(width, 3, second, "conv2", self.dilation)(y), norm_train))
+        y = nn.relu(self.norm(1)(self.conv(width, 1, first, "conv1")(x), train))
+        y = nn.relu(self.norm(2)(self.conv(width, 3, second, "conv2", self.dilation)(y), train))
         y = self.conv(self.features, 1, 1, "conv3")(y)
-        return self.add(self.norm(3, last=True)(y, norm_train), x, train, norm_train)
-
-
-# depth: (block, its expansion, blocks in each stage); table 1 of the paper
-_ARCHITECTURES: dict[int, tuple[type[_Block], int, tuple[int, ...]]] = {
-    18: (BasicBlock, 1, (2, 2, 2, 2)),
-    34: (BasicBlock, 1, (3, 4, 6, 3)),
-    50: (Bottleneck, 4, (3, 4, 6, 3)),
-    101: (Bottleneck, 4, (3, 4, 23, 3)),
-    152: (Bottleneck, 4, (3, 8, 36, 3)),
-}
+        return self.add(self.norm(3, last=True)(y, train), x, train)
 
 
 class ResNet(Backbone):
@@ -130,69 +112,84 @@ class ResNet(Backbone):
     num_stages: int = 4
     strides: tuple[int, ...] = (1, 2, 2, 2)
     dilations: tuple[int, ...] = (1, 1, 1, 1)
-    out_indices: tuple[int, ...] = (3,)
+    out_indices: int | tuple[int, ...] = (3,)
     style: str = "pytorch"
     deep_stem: bool = False
     avg_down: bool = False
     frozen_stages: int = -1
     conv_cfg: Config | None = None
-    norm_cfg: Config = nn.FrozenDict(_BN)
+    norm_cfg: Config = BN
     norm_eval: bool = False
     with_cp: bool = False
     zero_init_residual: bool = True
-    init_cfg: Any = _INIT
+    init_cfg: Any = KAIMING_INIT
     drop_path_rate: float = 0.0
 
+    # depth: (block, its expansion, blocks in each stage); table 1 of the paper
+    variants: ClassVar[Mapping[int, Any]] = {
+        18: (BasicBlock, 1, (2, 2, 2, 2)),
+        34: (BasicBlock, 1, (3, 4, 6, 3)),
+        50: (Bottleneck, 4, (3, 4, 6, 3)),
+        101: (Bottleneck, 4, (3, 4, 23, 3)),
+        152: (Bottleneck, 4, (3, 8, 36, 3)),
+    }
+    layout: ClassVar[Layout] = Layout(
+        stem=("conv1", "bn1", "gn1", "ln1", "in1", "stem"), blocks=("layer{stage}.{block}",), place=by_stage
+    )
+
     def __post_init__(self) -> None:
-        if self.depth not in _ARCHITECTURES:
-            raise UserError(f"depth={self.depth}; allowed: {', '.join(map(str, _ARCHITECTURES))}")
+        variant_of(self.depth, self.variants, "depth")
         if self.style not in ("pytorch", "caffe"):
             raise UserError(f"style={self.style!r}; allowed: pytorch, caffe")
-        if not 1 <= self.num_stages <= 4 or max(self.out_indices) >= self.num_stages:
-            raise UserError(f"out_indices={self.out_indices} with num_stages={self.num_stages}; stages are 0 to 3")
+        if self.num_stages not in range(1, 5):
+            raise UserError(f"num_stages={self.num_stages!r}; allowed: 1 to 4")
+        one_a_stage(self.strides, self.num_stages, "strides")
+        one_a_stage(self.dilations, self.num_stages, "dilations")
         super().__post_init__()
+
+    @property
+    def num_outputs(self) -> int:
+        return self.num_stages
+
+    @property
+    def layers(self) -> Layers:
+        """What the blocks are made of."""
+        return Layers(self.conv_cfg, self.norm_cfg, norm_eval=self.norm_eval)
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
-        norm_train = train and not self.norm_eval
-        x = self.stem(x, norm_train and self.frozen_stages < 0)
+        x = self.stem(x, self.trains(0, train))
         outputs = []
         for index in range(self.num_stages):
-            x = self.stage(x, index, train, norm_train and index >= self.frozen_stages)
-            if index in self.out_indices:
+            x = self.stage(x, index, self.trains(index + 1, train))
+            if index in self.returned:
                 outputs.append(x)
         return tuple(outputs)
 
+    @nn.nowrap
+    def block_arguments(self) -> dict[str, Any]:
+        """What a family's blocks take beside those of `ResidualBlock`."""
+        return {}
+
     def stem(self, x: Array, train: bool) -> Array:
-        return max_pool(self.stem_convolutions(x, 2, train), 3, 2, 1)
+        if not self.deep_stem:
+            return max_pool(self.first_convolution(x, 7, 2, train), 3, 2, 1)
+        half = self.stem_channels // 2
+        for i, (features, stride) in enumerate(((half, 2), (half, 1), (self.stem_channels, 1))):
+            x = ConvModule(features, 3, stride, 1, layers=self.layers, name=f"stem.{i}")(x, train)
+        return max_pool(x, 3, 2, 1)
 
-    def stem_convolutions(self, x: Array, stride: int, train: bool) -> Array:
-        if self.deep_stem:
-            half = self.stem_channels // 2
-            for i, features in enumerate((half, half, self.stem_channels)):
-                x = ConvModule(
-                    features,
-                    3,
-                    stride if i == 0 else 1,
-                    padding=1,
-                    conv_cfg=self.conv_cfg,
-                    norm_cfg=self.norm_cfg,
-                    act_cfg={"type": "ReLU"},
-                    name=f"stem.{i}",
-                )(x, train)
-            return x
-        x = build_conv(self.conv_cfg, self.stem_channels, 7, stride, 3, use_bias=False, name="conv1")(x)
-        return nn.relu(build_norm(self.norm_cfg, norm_name(self.norm_cfg, 1))(x, train))
+    def first_convolution(self, x: Array, window: int, stride: int, train: bool) -> Array:
+        x = self.layers.conv(self.stem_channels, window, stride, window // 2, name="conv1")(x)
+        return nn.relu(self.layers.norm(self.layers.norm_name(1))(x, train))
 
-    def stage(self, x: Array, index: int, train: bool, norm_train: bool) -> Array:
-        block, expansion, depths = _ARCHITECTURES[self.depth]
+    def stage(self, x: Array, index: int, train: bool) -> Array:
+        kind, expansion, depths = self.variants[self.depth]
         expansion = self.expansion or expansion
         features = self.base_channels * 2**index * expansion
-        if train and self.with_cp:
-            block = nn.remat(block, static_argnums=(2, 3))
         for i in range(depths[index]):
             stride = self.strides[index] if i == 0 else 1
-            x = block(
+            x = self.checkpointed(kind, train)(
                 features,
                 expansion,
                 stride,
@@ -200,21 +197,13 @@ class ResNet(Backbone):
                 self.style,
                 downsample=i == 0 and (stride != 1 or x.shape[-1] != features),
                 avg_down=self.avg_down,
-                conv_cfg=self.conv_cfg,
-                norm_cfg=self.norm_cfg,
+                layers=self.layers,
                 zero_init_residual=self.zero_init_residual,
                 drop_path_rate=self.drop_path_rate,
+                **self.block_arguments(),
                 name=f"layer{index + 1}.{i}",
-            )(x, train, norm_train)
+            )(x, train)
         return x
-
-    def is_frozen(self, path: tuple[str, ...]) -> bool:
-        """Of the stem and the stages below `frozen_stages`; norms too where `norm_cfg` has `requires_grad=False`."""
-        if not self.norm_cfg.get("requires_grad", True) and path[-1] in ("scale", "bias"):
-            return True  # no convolution here has a bias
-        if path[0].startswith("layer"):
-            return int(path[0][len("layer")]) <= self.frozen_stages
-        return self.frozen_stages >= 0
 
 
 class ResNetV1c(ResNet):
@@ -239,5 +228,4 @@ class ResNet_CIFAR(ResNet):
         super().__post_init__()
 
     def stem(self, x: Array, train: bool) -> Array:
-        x = build_conv(self.conv_cfg, self.stem_channels, 3, 1, 1, use_bias=False, name="conv1")(x)
-        return nn.relu(build_norm(self.norm_cfg, norm_name(self.norm_cfg, 1))(x, train))
+        return self.first_convolution(x, 3, 1, train)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,14 +10,17 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.backbones.base import Backbone, architectures, settings_of
+from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
+from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.layers import (
     FFN,
+    LN,
     DropPath,
     PatchEmbed,
     PatchMerging,
     ShiftWindowMSA,
     build_norm,
+    drop_path_rates,
     fit_pos_embed,
     fit_relative_position_bias_table,
     for_each,
@@ -27,10 +29,6 @@ from jaxcls.models.layers import (
     resize_pos_embed,
 )
 from jaxcls.models.layers.initializers import trunc_normal
-
-Config = Mapping[str, Any]
-
-_LN = {"type": "LN"}
 
 # section 3.3 of the paper
 _ARCHITECTURES = architectures(
@@ -66,7 +64,7 @@ class SwinBlock(nn.Module):
     pad_small_map: bool = False
     attn_cfgs: Config = nn.FrozenDict()
     ffn_cfgs: Config = nn.FrozenDict()
-    norm_cfg: Config = nn.FrozenDict(_LN)
+    norm_cfg: Config = LN
     init_cfg: Any = None
 
     @nn.compact
@@ -169,7 +167,7 @@ class SwinTransformer(Backbone):
     window_size: int = 7
     drop_rate: float = 0.0
     drop_path_rate: float = 0.1
-    out_indices: tuple[int, ...] = (3,)
+    out_indices: int | tuple[int, ...] = (3,)
     out_after_downsample: bool = False
     use_abs_pos_embed: bool = False
     interpolate_mode: str = "bicubic"
@@ -177,34 +175,54 @@ class SwinTransformer(Backbone):
     frozen_stages: int = -1
     norm_eval: bool = False
     pad_small_map: bool = False
-    norm_cfg: Config | None = nn.FrozenDict(_LN)
+    norm_cfg: Config | None = LN
     stage_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
     patch_cfg: Config = nn.FrozenDict()
     init_cfg: Any = None
+
+    layout: ClassVar[Layout] = Layout(
+        stem=("patch_embed", "absolute_pos_embed"),
+        blocks=("stages.{stage}.blocks.{block}",),
+        after=("stages.{stage}.downsample",),
+        norms=("norm{stage}",),
+        first=0,
+    )
 
     def __post_init__(self) -> None:
         stages = len(self.settings["depths"])
         if len(self.settings["num_heads"]) != stages:
             raise UserError(f"arch: {len(self.settings['num_heads'])} num_heads for {stages} depths")
-        if not all(0 <= index < stages for index in self.out_indices):
-            raise UserError(f"out_indices={self.out_indices}; allowed: 0 to {stages - 1}")
-        if self.frozen_stages >= stages:
-            raise UserError(f"frozen_stages={self.frozen_stages}; allowed: -1 to {stages - 1}")
         super().__post_init__()
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.settings["depths"])
+
+    @property
+    def num_stages_to_freeze(self) -> int:
+        return self.num_outputs - 1
+
+    @property
+    def frozen_through(self) -> int:
+        return self.frozen_stages + 1 if self.frozen_stages >= 0 else -1
 
     @property
     def settings(self) -> Config:
         """Of the architecture."""
         return settings_of(self.arch, _ARCHITECTURES)
 
+    def stage_of(self, name: str) -> float | None:
+        """The positions are never frozen."""
+        return None if name == "absolute_pos_embed" else super().stage_of(name)
+
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
         """`train`: with dropout and stochastic depth."""
-        x = self._embed(x, train)
+        x = self._embed(x, self.trains(0, train))
         outputs = []
         for index, stage in enumerate(self._stages()):
-            features, x = stage(x, train and index > self.frozen_stages)
-            if index in self.out_indices:
+            features, x = stage(x, self.trains(index + 1, train))
+            if index in self.returned:
                 output = x if self.out_after_downsample else features
                 if self.norm_cfg is not None:
                     output = build_norm(self.norm_cfg, f"norm{index}")(output, train)
@@ -232,13 +250,13 @@ class SwinTransformer(Backbone):
             embed_dims=self.settings["embed_dims"],
             kernel_size=self.patch_size,
             stride=self.patch_size,
-            norm_cfg=_LN,
+            norm_cfg=LN,
             name="patch_embed",
         )
 
     def _stages(self) -> list[nn.Module]:
         depths, num_heads = self.settings["depths"], self.settings["num_heads"]
-        rates = np.split(np.linspace(0, self.drop_path_rate, sum(depths)), np.cumsum(depths)[:-1])
+        rates = drop_path_rates(self.drop_path_rate, depths)
         return [
             override(
                 SwinBlockSequence,
@@ -248,22 +266,13 @@ class SwinTransformer(Backbone):
                 num_heads=num_heads[i],
                 window_size=self.window_size,
                 downsample=i < len(depths) - 1,
-                drop_paths=tuple(rates[i].tolist()),
+                drop_paths=rates[i],
                 with_cp=self.with_cp,
                 pad_small_map=self.pad_small_map,
                 name=f"stages.{i}",
             )
             for i, config in enumerate(for_each(self.stage_cfgs, len(depths), "stage_cfgs"))
         ]
-
-    def is_frozen(self, path: tuple[str, ...]) -> bool:
-        """Of the patch embedding, the stages up to `frozen_stages` and their outputs' norms."""
-        name, _, index = path[0].partition(".")
-        if name == "stages":
-            return int(index) <= self.frozen_stages
-        if name.startswith("norm"):
-            return int(name.removeprefix("norm")) <= self.frozen_stages
-        return name == "patch_embed" and self.frozen_stages >= 0
 
     @nn.nowrap
     def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,8 +5,7 @@ After mmcls/models/backbones/vision_transformer.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,13 +13,17 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.backbones.base import Backbone, architectures, output_indices, settings_of
+from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
+from jaxcls.models.backbones.layout import LAST, Layout
 from jaxcls.models.layers import (
     FFN,
+    GELU,
+    LN,
     DropPath,
     MultiheadAttention,
     PatchEmbed,
     build_norm,
+    drop_path_rates,
     fit_pos_embed,
     for_each,
     norm_name,
@@ -29,10 +32,6 @@ from jaxcls.models.layers import (
     resize_pos_embed,
 )
 from jaxcls.models.layers.initializers import constant, normal, trunc_normal, xavier
-
-Config = Mapping[str, Any]
-
-_LN = {"type": "LN"}
 
 # the original's small is 8 layers of 768, not the usual ViT-S
 _ARCHITECTURES = architectures(
@@ -71,8 +70,8 @@ class TransformerEncoderLayer(nn.Module):
     drop_path_rate: float = 0.0
     num_fcs: int = 2
     qkv_bias: bool = True
-    act_cfg: Config = nn.FrozenDict({"type": "GELU"})
-    norm_cfg: Config = nn.FrozenDict(_LN)
+    act_cfg: Config = GELU
+    norm_cfg: Config = LN
     init_cfg: Any = None
 
     @nn.compact
@@ -142,8 +141,14 @@ class VisionTransformer(Backbone):
     with_cp: bool = False
     init_cfg: Any = None
 
+    layout: ClassVar[Layout] = Layout(
+        stem=("patch_embed", "cls_token", "dist_token", "pos_embed"),
+        blocks=("layers.{stage}",),
+        rest=("ln1", "ln2", "bn1", "bn2", "gn1", "gn2"),
+        first=0,
+    )
+
     def __post_init__(self) -> None:
-        output_indices(self.out_indices, self.settings["num_layers"])
         if self.output_cls_token and not self.with_cls_token:
             raise UserError("output_cls_token=True needs with_cls_token=True")
         super().__post_init__()
@@ -153,21 +158,34 @@ class VisionTransformer(Backbone):
         """Of the architecture."""
         return settings_of(self.arch, _ARCHITECTURES)
 
+    @property
+    def num_outputs(self) -> int:
+        return self.settings["num_layers"]
+
+    @property
+    def frozen_through(self) -> int:
+        return self.frozen_stages if self.frozen_stages > 0 else -1
+
+    def stage_of(self, name: str) -> float | None:
+        """The norm after the last layer goes with that layer."""
+        stage, last_norm = super().stage_of(name), norm_name(self.norm_cfg, 1)
+        return self.num_outputs if stage == LAST and name.startswith(f"{last_norm}.") else stage
+
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Any, ...]:
         """`train`: with dropout and stochastic depth."""
-        depth = self.settings["num_layers"]
+        depth = self.num_outputs
         patch_embed = self._patch_embed()
         x = patch_embed(x, train)
         height, width = x.shape[1:3]
-        x = self._tokens(x, patch_embed.resolution(pair(self.img_size)), train and self.frozen_stages <= 0)
+        x = self._tokens(x, patch_embed.resolution(pair(self.img_size)), self.trains(0, train))
         patch_norm = _norm(self.norm_cfg, 2) if self.avg_token else None
         outputs = []
         for index in range(depth):
-            x = self._layer(index, train)(x, train and index >= self.frozen_stages)
+            x = self._layer(index, train)(x, self.trains(index + 1, train))
             if index == depth - 1 and self.final_norm:
                 x = _norm(self.norm_cfg, 1)(x, train)
-            if index in output_indices(self.out_indices, depth):
+            if index in self.returned:
                 cls_token, patches = (x[:, 0], x[:, 1:]) if self.with_cls_token else (None, x)
                 if patch_norm is None:
                     patches = patches.reshape(len(x), height, width, -1)
@@ -200,31 +218,18 @@ class VisionTransformer(Backbone):
         return x if self.with_cls_token else x[:, 1:]
 
     def _layer(self, index: int, train: bool) -> nn.Module:
-        depth = self.settings["num_layers"]
-        remat = train and self.with_cp
         return override(
-            nn.remat(TransformerEncoderLayer, static_argnums=(2,)) if remat else TransformerEncoderLayer,
-            for_each(self.layer_cfgs, depth, "layer_cfgs")[index],
+            self.checkpointed(TransformerEncoderLayer, train),
+            for_each(self.layer_cfgs, self.num_outputs, "layer_cfgs")[index],
             "layer_cfgs",
             num_heads=self.settings["num_heads"],
             feedforward_channels=self.settings["feedforward_channels"],
             drop_rate=self.drop_rate,
-            drop_path_rate=float(np.linspace(0, self.drop_path_rate, depth)[index]),
+            drop_path_rate=drop_path_rates(self.drop_path_rate, [self.num_outputs])[0][index],
             qkv_bias=self.qkv_bias,
             norm_cfg=self.norm_cfg,
             name=f"layers.{index}",
         )
-
-    def is_frozen(self, path: tuple[str, ...]) -> bool:
-        """Of the first `frozen_stages` layers and of what is before them; all but `avg_token`'s norm with the last."""
-        if self.frozen_stages <= 0:
-            return False
-        name, _, index = path[0].partition(".")
-        if name == "layers":
-            return int(index) < self.frozen_stages
-        if path[0] == norm_name(self.norm_cfg, 1):
-            return self.frozen_stages >= self.settings["num_layers"]
-        return path[0] in ("cls_token", "pos_embed", "patch_embed")
 
     @nn.nowrap
     def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -60,9 +60,24 @@ class Head(nn.Module):
             raise UserError(f"topk={self.topk!r}: expected positive integers")
         super().__post_init__()
 
-    def pre_logits(self, features: Features) -> Any:
-        """What the last layer sees, (N, D), of the backbone's or neck's features: the last of a tuple."""
-        return features[-1] if isinstance(features, tuple | list) else features
+    def pre_logits(self, features: Features, train: bool = False) -> Any:
+        """What the last layer sees, (N, D), of the backbone's or neck's features: the last of a tuple.
+
+        Raises:
+            UserError: features of another shape, or of another width than `in_channels`.
+        """
+        feature = features[-1] if isinstance(features, tuple | list) else features
+        name, width = type(self).__name__, getattr(self, "in_channels", None)
+        if isinstance(feature, tuple | list):
+            raise UserError(f"{name}: needs one feature (N, D), got {len(feature)} of them: set output_cls_token=False")
+        if feature.ndim != 2:
+            raise UserError(
+                f"{name}: needs features (N, D), got {feature.shape}: "
+                "is neck=dict(type='GlobalAveragePooling') missing from the model?"
+            )
+        if width not in (None, feature.shape[-1]):
+            raise UserError(f"{name}: in_channels={width}, but the features have {feature.shape[-1]}")
+        return feature
 
     def losses(self, logits: Array, label: Array, mask: Array | None = None) -> dict[str, Any]:
         """The loss (mean over the images that count) and, with `cal_acc`, the accuracy.
@@ -89,7 +104,7 @@ class ClsHead(Head):
     """For backbones that give the logits themselves: (N, K) -> same."""
 
     def __call__(self, features: Features, train: bool = False) -> Array:
-        return self.pre_logits(features)
+        return self.pre_logits(features, train)
 
 
 class LinearClsHead(Head):
@@ -101,7 +116,4 @@ class LinearClsHead(Head):
 
     @nn.compact
     def __call__(self, features: Features, train: bool = False) -> Array:
-        x = self.pre_logits(features)
-        if self.in_channels not in (None, x.shape[-1]):
-            raise UserError(f"LinearClsHead: in_channels={self.in_channels}, but the features have {x.shape[-1]}")
-        return Linear(self.num_classes, name="fc")(x)
+        return Linear(self.num_classes, name="fc")(self.pre_logits(features, train))

@@ -33,7 +33,7 @@ class MultiLabelClsHead(MultiLabelHead):
     """For backbones that give the logits themselves: (N, K) -> same."""
 
     def __call__(self, features: Features, train: bool = False) -> Array:
-        return self.pre_logits(features)
+        return self.pre_logits(features, train)
 
 
 class MultiLabelLinearClsHead(MultiLabelHead):
@@ -45,4 +45,4 @@ class MultiLabelLinearClsHead(MultiLabelHead):
 
     @nn.compact
     def __call__(self, features: Features, train: bool = False) -> Array:
-        return Linear(self.num_classes, name="fc")(self.pre_logits(features))
+        return Linear(self.num_classes, name="fc")(self.pre_logits(features, train))

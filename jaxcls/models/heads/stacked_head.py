@@ -71,11 +71,7 @@ class StackedLinearClsHead(Head):
 
     def pre_logits(self, features: Features, train: bool = False) -> Array:
         """What the last layer sees, (N, mid_channels[-1])."""
-        x = super().pre_logits(features)
-        if self.in_channels not in (None, x.shape[-1]):
-            raise UserError(
-                f"StackedLinearClsHead: in_channels={self.in_channels}, but the features have {x.shape[-1]}"
-            )
+        x = super().pre_logits(features, train)
         for block in self.hidden:
             x = block(x, train)
         return x

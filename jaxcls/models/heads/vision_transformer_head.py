@@ -46,10 +46,10 @@ class VisionTransformerClsHead(Head):
             self.hidden = FixedInitLinear(self.hidden_dim, lecun, constant(0.0), name="layers.pre_logits")
         self.last = Linear(self.num_classes, name="layers.head")
 
-    def pre_logits(self, features: Features) -> Array:
+    def pre_logits(self, features: Features, train: bool = False) -> Array:
         """The class token (N, in_channels) of the last output or, with `hidden_dim`, (N, hidden_dim)."""
         token = features[-1][-1] if isinstance(features[-1], tuple | list) else None
-        if token is None:
+        if token is None or token.ndim != 2:
             raise UserError("VisionTransformerClsHead needs a class token: a backbone with output_cls_token=True")
         if token.shape[-1] != self.in_channels:
             raise UserError(f"VisionTransformerClsHead: in_channels={self.in_channels}, but the token is {token.shape}")
@@ -57,4 +57,4 @@ class VisionTransformerClsHead(Head):
 
     def __call__(self, features: Features, train: bool = False) -> Array:
         """Logits; nothing here depends on `train`."""
-        return self.last(self.pre_logits(features))
+        return self.last(self.pre_logits(features, train))

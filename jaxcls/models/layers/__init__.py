@@ -4,8 +4,10 @@ from jaxcls.models.layers.activation import build_activation
 from jaxcls.models.layers.attention import MultiheadAttention, attention
 from jaxcls.models.layers.conv import Conv, Linear, build_conv, pair
 from jaxcls.models.layers.conv_module import ConvModule
-from jaxcls.models.layers.drop_path import DropPath
+from jaxcls.models.layers.divisible import make_divisible
+from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
 from jaxcls.models.layers.ffn import FFN, FixedInitLinear
+from jaxcls.models.layers.kit import BN, GELU, LN, RELU, Layers
 from jaxcls.models.layers.norm import BatchNorm, GroupNorm, LayerNorm, build_norm, norm_name
 from jaxcls.models.layers.override import for_each, override
 from jaxcls.models.layers.patch_embed import PatchEmbed, PatchMerging
@@ -19,7 +21,11 @@ from jaxcls.models.layers.position import (
 from jaxcls.models.layers.window_attention import ShiftWindowMSA
 
 __all__ = [
+    "BN",
     "FFN",
+    "GELU",
+    "LN",
+    "RELU",
     "BatchNorm",
     "Conv",
     "ConvModule",
@@ -27,6 +33,7 @@ __all__ = [
     "FixedInitLinear",
     "GroupNorm",
     "LayerNorm",
+    "Layers",
     "Linear",
     "MultiheadAttention",
     "PatchEmbed",
@@ -37,10 +44,12 @@ __all__ = [
     "build_activation",
     "build_conv",
     "build_norm",
+    "drop_path_rates",
     "fit_pos_embed",
     "fit_relative_position_bias_table",
     "for_each",
     "global_avg_pool",
+    "make_divisible",
     "max_pool",
     "norm_name",
     "override",

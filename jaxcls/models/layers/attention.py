@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,11 +36,17 @@ def attention(
     Returns:
         (N, L, heads, D), from cuDNN's fused kernel where it has one.
     """
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    plain = partial(_attention, bias=bias, scale=scale, dropout=dropout)
     if bias is None and dropout is None and _has_fused_kernel(query):
-        return jax.nn.dot_product_attention(query, key, value, scale=scale, implementation="cudnn")
+        fused = partial(jax.nn.dot_product_attention, scale=scale, implementation="cudnn")
+        return jax.lax.platform_dependent(query, key, value, cuda=fused, default=plain)
+    return plain(query, key, value)
+
+
+def _attention(query: Array, key: Array, value: Array, bias: Array | None, scale: float, dropout: Any) -> Array:
     # jax.nn's own fallback promotes dtypes implicitly, which `jax_numpy_dtype_promotion=strict` refuses.
-    logits = jnp.einsum("nlhd,nshd->nhls", query, key, preferred_element_type=jnp.float32)
-    logits = logits * (query.shape[-1] ** -0.5 if scale is None else scale)
+    logits = scale * jnp.einsum("nlhd,nshd->nhls", query, key, preferred_element_type=jnp.float32)
     weights = jax.nn.softmax(logits if bias is None else logits + bias)
     if dropout is not None:
         weights = dropout(weights)
@@ -47,12 +54,23 @@ def attention(
 
 
 def _has_fused_kernel(query: Array) -> bool:
-    """Whether cuDNN takes these: dot_product_attention raises where it does not."""
-    head_dim = query.shape[-1]
-    if jax.default_backend() != "gpu" or query.dtype not in (jnp.float16, jnp.bfloat16):
+    """Whether cuDNN takes these where the program may run on a GPU; dot_product_attention raises where it does not.
+
+    It asks for cuDNN's version as it is traced, so that a program for a GPU keeps the plain form where it is traced on
+    a machine without one.
+    """
+    head_dim, gpus = query.shape[-1], _gpus()
+    if not gpus or query.dtype not in (jnp.float16, jnp.bfloat16):
         return False
-    major, _, _ = getattr(jax.devices()[0], "compute_capability", "").partition(".")  # an AMD device's is no number
+    major, _, _ = getattr(gpus[0], "compute_capability", "").partition(".")  # an AMD device's is no number
     return major.isdigit() and int(major) >= 8 and head_dim <= 128 and head_dim % 8 == 0
+
+
+def _gpus() -> list[jax.Device]:
+    try:
+        return jax.devices("gpu")
+    except RuntimeError:  # no such platform
+        return []
 
 
 def split_heads(qkv: Array, num_heads: int) -> tuple[Array, Array, Array]:

@@ -1,8 +1,10 @@
 """A 2-D convolution that is quick on a CPU too.
 
-On a GPU or TPU it is `jax.lax.conv_general_dilated`. XLA's CPU backend has one good convolution, the dense one with
-enough channels; for the others this module writes the same sums in a form that XLA compiles well, and chooses that form
-for each product: forward, input gradient, weight gradient. `benchmarks/convolutions.py` measures them all.
+Where windows do not overlap it is a matrix product, on every device; else on a GPU or TPU
+`jax.lax.conv_general_dilated`. XLA's CPU backend has one good convolution, the dense one with enough channels; for the
+others this module writes the same sums in a form that XLA compiles well, and chooses that form for each product:
+forward, input gradient, weight gradient. The choice falls where the program runs, not where it is traced.
+`benchmarks/convolutions.py` measures them all.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from jaxcls.models.layers.pixels import require_pixels
 
 # A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps.
 _MOST_TAPS = 64
@@ -49,34 +53,50 @@ def conv2d(
 
     Equal to `jax.lax.conv_general_dilated` in value and in both gradients (reverse mode, first order). On a CPU half
     precision is computed in float32 and the result rounded.
+
+    Raises:
+        ImageSizeError: the kernel does not fit on the image.
     """
     (top, bottom), (left, right) = padding
     window = Window(tuple(stride), ((top, bottom), (left, right)), tuple(dilation))
-    if jax.default_backend() != "cpu" or not _fits(x, kernel, window, groups):
+    if not _fits(x, kernel, groups):
         return dense(x, kernel, window, groups)  # which names what does not fit
-    if x.dtype in (jnp.bfloat16, jnp.float16):
-        wide = conv2d(x.astype(jnp.float32), kernel.astype(jnp.float32), *window, groups)
-        return wide.astype(x.dtype)
-    return _on_cpu(x, kernel, window, groups)
+    require_pixels(_output_size(x.shape, kernel.shape[:2], window), kernel.shape[:2], x.shape[1:3])
+    half = x.dtype in (jnp.bfloat16, jnp.float16)
+    if groups == 1 and not half:
+        if _is_disjoint(x.shape, kernel.shape, window):
+            # on a CPU 1x1: 2x, its weight gradient 1.5 to 4x; 16x16 patches: input gradient 16x
+            return disjoint(x, kernel, window)
+        if not _is_narrow(x.shape, kernel.shape):
+            return dense(x, kernel, window)
+    anywhere, on_cpu = (partial(form, window=window, groups=groups) for form in (dense, _on_cpu))
+    return lax.platform_dependent(x, kernel, cpu=on_cpu, default=anywhere)
 
 
-def _fits(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> bool:
+def _fits(x: jax.Array, kernel: jax.Array, groups: int) -> bool:
     if x.ndim != 4 or kernel.ndim != 4 or x.dtype != kernel.dtype or groups < 1:
         return False
-    channels = x.shape[3] == kernel.shape[2] * groups and kernel.shape[3] % groups == 0
-    return channels and min(_output_size(x.shape, kernel.shape[:2], window)) > 0
+    return x.shape[3] == kernel.shape[2] * groups and kernel.shape[3] % groups == 0
+
+
+def _is_narrow(shape: tuple[int, ...], kernel_shape: tuple[int, ...]) -> bool:
+    """Few channels and a small image."""
+    _, width, channels, outputs = kernel_shape
+    return channels < 8 and outputs <= 16 and shape[2] <= _WIDEST_BAND * width
 
 
 def _on_cpu(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> jax.Array:
     """The rules; each names what it gains over XLA's own convolution on two cores."""
+    if x.dtype in (jnp.bfloat16, jnp.float16):
+        return _on_cpu(x.astype(jnp.float32), kernel.astype(jnp.float32), window, groups).astype(x.dtype)
     height, width, channels, outputs = kernel.shape
     if groups == 1 and _is_disjoint(x.shape, kernel.shape, window):
-        return disjoint(x, kernel, window)  # 1x1: 2x, its weight gradient 1.5 to 4x; 16x16 patches: input gradient 16x
+        return disjoint(x, kernel, window)
     if groups > 1 and channels == 1 and height * width <= _MOST_TAPS:  # 10 to 100x
         return _convolve(jnp.repeat(x, outputs // groups, axis=3), kernel, DEPTHWISE, window, outputs)
     if groups > 1:  # 1 to 3x forward, the weight gradient 200x
         return _convolve(x, kernel, GROUPED, window, groups)
-    if channels < 8 and outputs <= 16 and x.shape[2] <= _WIDEST_BAND * width:  # LeNet-5's step 2x
+    if _is_narrow(x.shape, kernel.shape):  # LeNet-5's step 2x
         return toeplitz(x, kernel, window)
     return dense(x, kernel, window)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.models.layers.activation import build_activation
-from jaxcls.models.layers.conv import IntOrPair, build_conv
-from jaxcls.models.layers.norm import build_norm, norm_name
+from jaxcls.models.layers.conv import IntOrPair
+from jaxcls.models.layers.kit import Layers
 
 
 class ConvModule(nn.Module):
-    """(N, H, W, C) -> (N, H', W', features); the convolution has a bias only where no norm follows it."""
+    """(N, H, W, C) -> (N, H', W', features).
+
+    Attributes:
+        layers: what it is made of; `layers.replace(act_cfg=None)` leaves the activation out.
+        use_bias: whether the convolution has a bias; None: only where no norm follows it.
+    """
 
     features: int
     kernel_size: IntOrPair
@@ -22,23 +23,13 @@ class ConvModule(nn.Module):
     padding: IntOrPair = 0
     dilation: IntOrPair = 1
     groups: int = 1
-    conv_cfg: Mapping[str, Any] | None = None
-    norm_cfg: Mapping[str, Any] | None = None
-    act_cfg: Mapping[str, Any] | None = None
+    layers: Layers = Layers()
+    use_bias: bool | None = None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
-        x = build_conv(
-            self.conv_cfg,
-            self.features,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-            use_bias=self.norm_cfg is None,
-            name="conv",
-        )(x)
-        if self.norm_cfg is not None:
-            x = build_norm(self.norm_cfg, norm_name(self.norm_cfg))(x, train)
-        return build_activation(self.act_cfg)(x)
+        """`train`: with batch statistics."""
+        use_bias = self.layers.norm_cfg is None if self.use_bias is None else self.use_bias
+        window = (self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
+        x = self.layers.conv(self.features, *window, use_bias=use_bias, name="conv")(x)
+        return self.layers.act(self.layers.norm(self.layers.norm_name())(x, train))

@@ -16,20 +16,40 @@ from jaxcls import collectives
 from jaxcls.errors import UserError, close_names
 from jaxcls.models.layers.initializers import Initializer, constant, from_init_cfg
 
+# the collection in which a norm with `requires_grad=False` says that its parameters stay as they are
+FROZEN = "frozen"
 
-def _affine(layer: nn.Module, channels: int, layer_types: tuple[str, ...], init: Initializer | None) -> Any:
-    """Scale and bias (C,): ones and zeros unless `init` or the `init_cfg` around says otherwise."""
-    scale_init = init or from_init_cfg(layer, layer_types, constant(1.0), is_bias=False)
-    bias_init = from_init_cfg(layer, layer_types, constant(0.0), is_bias=True)
-    shape = (channels,)
-    return layer.param("scale", scale_init, shape, jnp.float32), layer.param("bias", bias_init, shape, jnp.float32)
+
+class Norm(nn.Module):
+    """What all norms share.
+
+    Attributes:
+        eps: added to the variance.
+        requires_grad: whether training moves scale and bias.
+    """
+
+    eps: float = 1e-5
+    requires_grad: bool = True
+    layer_types: ClassVar[tuple[str, ...]] = ()  # the names by which `init_cfg` may call it
+
+    def scale_and_bias(self, channels: int, init: Initializer | None = None) -> tuple[Array, Array]:
+        """Scale and bias (C,): ones and zeros unless `init` or the `init_cfg` around says otherwise."""
+        scale_init = init or from_init_cfg(self, self.layer_types, constant(1.0), is_bias=False)
+        bias_init = from_init_cfg(self, self.layer_types, constant(0.0), is_bias=True)
+        scale = self.param("scale", scale_init, (channels,), jnp.float32)
+        bias = self.param("bias", bias_init, (channels,), jnp.float32)
+        if self.requires_grad:
+            return scale, bias
+        if not self.is_initializing():
+            self.sow(FROZEN, "affine", jnp.zeros(()))
+        return lax.stop_gradient(scale), lax.stop_gradient(bias)
 
 
 def _normalise(x: Array, mean: Array, var: Array, eps: float, scale: Array, bias: Array) -> Array:
     return (x.astype(jnp.float32) - mean) * (lax.rsqrt(var + eps) * scale) + bias
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(Norm):
     """`torch.nn.BatchNorm2d`, and with `sync` `torch.nn.SyncBatchNorm`: (N, ..., C) -> same.
 
     In training the batch's own statistics normalise (this device's, or all devices' with `sync`); the running ones,
@@ -37,12 +57,13 @@ class BatchNorm(nn.Module):
 
     Attributes:
         scale_init: initial scale, whatever `init_cfg` says.
+        use_running_average: whether the running statistics are used, and kept, in training too.
     """
 
-    eps: float = 1e-5
     momentum: float = 0.1
     sync: bool = False
     scale_init: Initializer | None = None
+    use_running_average: bool = False
     layer_types: ClassVar[tuple[str, ...]] = ("BatchNorm2d", "SyncBatchNorm", "_BatchNorm")
 
     @nn.compact
@@ -50,8 +71,8 @@ class BatchNorm(nn.Module):
         channels = x.shape[-1]
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,), jnp.float32)
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,), jnp.float32)
-        scale, bias = _affine(self, channels, self.layer_types, self.scale_init)
-        if train:
+        scale, bias = self.scale_and_bias(channels, self.scale_init)
+        if train and not self.use_running_average:
             mean, var, count = self._batch_statistics(x.astype(jnp.float32))
             unbiased = var * (count / max(count - 1, 1))
             running_mean.value += self.momentum * (lax.stop_gradient(mean) - running_mean.value)
@@ -73,26 +94,24 @@ class BatchNorm(nn.Module):
         return mean, var, count
 
 
-class LayerNorm(nn.Module):
+class LayerNorm(Norm):
     """`torch.nn.LayerNorm` over the last axis: (..., C) -> same."""
 
-    eps: float = 1e-5
     layer_types: ClassVar[tuple[str, ...]] = ("LayerNorm",)
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
-        scale, bias = _affine(self, x.shape[-1], self.layer_types, None)
+        scale, bias = self.scale_and_bias(x.shape[-1])
         values = x.astype(jnp.float32)
         mean = jnp.mean(values, -1, keepdims=True)
         var = jnp.mean(lax.square(values - mean), -1, keepdims=True)
         return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
 
 
-class GroupNorm(nn.Module):
+class GroupNorm(Norm, kw_only=True):
     """`torch.nn.GroupNorm` (Wu & He 2018): (N, ..., C) -> same."""
 
     num_groups: int
-    eps: float = 1e-5
     layer_types: ClassVar[tuple[str, ...]] = ("GroupNorm",)
 
     @nn.compact
@@ -100,7 +119,7 @@ class GroupNorm(nn.Module):
         channels = x.shape[-1]
         if channels % self.num_groups:
             raise UserError(f"norm_cfg: {channels} channels do not split into num_groups={self.num_groups}")
-        scale, bias = _affine(self, channels, self.layer_types, None)
+        scale, bias = self.scale_and_bias(channels)
         values = x.astype(jnp.float32).reshape(x.shape[0], -1, self.num_groups, channels // self.num_groups)
         mean = jnp.mean(values, (1, 3), keepdims=True)
         var = jnp.mean(lax.square(values - mean), (1, 3), keepdims=True)
@@ -108,14 +127,13 @@ class GroupNorm(nn.Module):
         return (y.reshape(x.shape) * scale + bias).astype(x.dtype)
 
 
-class InstanceNorm(nn.Module):
+class InstanceNorm(Norm):
     """`torch.nn.InstanceNorm2d` (Ulyanov et al. 2016), without running statistics: (N, ..., C) -> same.
 
     Attributes:
         affine: whether there are a scale and a bias.
     """
 
-    eps: float = 1e-5
     affine: bool = False
     layer_types: ClassVar[tuple[str, ...]] = ("InstanceNorm2d", "_InstanceNorm")
 
@@ -123,7 +141,7 @@ class InstanceNorm(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         channels, axes = x.shape[-1], tuple(range(1, x.ndim - 1))
         ones, zeros = jnp.ones(channels), jnp.zeros(channels)
-        scale, bias = _affine(self, channels, self.layer_types, None) if self.affine else (ones, zeros)
+        scale, bias = self.scale_and_bias(channels) if self.affine else (ones, zeros)
         values = x.astype(jnp.float32)
         mean = jnp.mean(values, axes, keepdims=True)
         var = jnp.mean(lax.square(values - mean), axes, keepdims=True)
@@ -153,7 +171,7 @@ def build_norm(norm_cfg: Mapping[str, Any], name: str | None = None, **overrides
     """The layer that `norm_cfg` names.
 
     Args:
-        norm_cfg: `type` (BN, SyncBN, GN, IN, LN) and the layer's arguments; `requires_grad` is the backbone's affair.
+        norm_cfg: `type` (BN, SyncBN, GN, IN, LN) and the layer's arguments.
         name: the module's name.
         **overrides: arguments that only some kinds have, such as `scale_init`; the others drop them.
 
@@ -162,10 +180,12 @@ def build_norm(norm_cfg: Mapping[str, Any], name: str | None = None, **overrides
     """
     _, layer, defaults = _kind(norm_cfg)
     fields = set(layer.__dataclass_fields__) - {"parent", "name", "layer_types"}  # type: ignore[attr-defined]
-    arguments = {key: value for key, value in norm_cfg.items() if key not in ("type", "requires_grad")}
+    arguments = {key: value for key, value in norm_cfg.items() if key != "type"}
     for key in arguments:
         if key not in fields:
             raise UserError(f"norm_cfg: {norm_cfg['type']} has no argument {key!r}; {close_names(key, fields)}")
+    if layer is GroupNorm and "num_groups" not in arguments:
+        raise UserError(f"norm_cfg: {norm_cfg['type']} needs 'num_groups'")
     overrides = {key: value for key, value in overrides.items() if key in fields}
     return layer(**{**defaults, **arguments, **overrides}, name=name)
 

@@ -14,6 +14,7 @@ from jaxcls.models.layers.conv import IntOrPair, Linear, pair
 from jaxcls.models.layers.conv2d import Window, conv2d, disjoint
 from jaxcls.models.layers.initializers import from_init_cfg, pytorch_bias, pytorch_kernel
 from jaxcls.models.layers.norm import build_norm
+from jaxcls.models.layers.pixels import require_pixels
 
 
 class _Windowed(nn.Module, kw_only=True):
@@ -83,6 +84,7 @@ class PatchEmbed(_Windowed, kw_only=True):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train` reaches the norm."""
+        require_pixels(self.resolution(x.shape[1:3]), pair(self.kernel_size), x.shape[1:3])
         x = _Projection(
             self.embed_dims, pair(self.kernel_size), self.window(x.shape[1:3]), self.bias, name="projection"
         )(x)
@@ -138,6 +140,7 @@ class PatchMerging(_Windowed, kw_only=True):
         """(N, H, W, C) -> (N, H', W', C * taps), the taps of one channel together, as in `torch.nn.Unfold`."""
         (down, right), padding, (below, beside) = self.window(x.shape[1:3])
         rows, columns = self.resolution(x.shape[1:3])
+        require_pixels((rows, columns), pair(self.kernel_size), x.shape[1:3])
         height, width = pair(self.kernel_size)
         x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
         taps = [

@@ -10,7 +10,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import UserError
+from jaxcls.errors import ImageSizeError, UserError
 from jaxcls.models.layers.attention import attention, split_heads, weight_dropout
 from jaxcls.models.layers.conv import Linear
 from jaxcls.models.layers.initializers import trunc_normal
@@ -128,7 +128,7 @@ class ShiftWindowMSA(nn.Module):
         window, shift = self.window_size, self.shift_size
         if min(height, width) <= window and not self.pad_small_map:
             if min(height, width) < window:
-                raise UserError(
+                raise ImageSizeError(
                     f"window_size={window} with a feature map of {height}x{width}: set pad_small_map=True, "
                     "or take smaller windows or larger images"
                 )

@@ -20,6 +20,8 @@ class GlobalAveragePooling(nn.Module):
 
     def __call__(self, features: tuple[Array, ...], train: bool = False) -> tuple[Array, ...]:
         for feature in features:
+            if isinstance(feature, tuple | list):
+                raise UserError(f"GlobalAveragePooling: takes maps alone, got {len(feature)} features together")
             if feature.ndim != self.dim + 2:
                 raise UserError(f"GlobalAveragePooling: dim={self.dim} with features of shape {feature.shape}")
         axes = tuple(range(1, self.dim + 1))

@@ -31,7 +31,7 @@ def test_batch_norm_evaluates_with_running_statistics():
     np.testing.assert_allclose(y, (X - np.arange(8)) / np.sqrt(np.arange(1, 9) + 1e-3), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("layer", [BatchNorm(), LayerNorm(), GroupNorm(2), InstanceNorm()])
+@pytest.mark.parametrize("layer", [BatchNorm(), LayerNorm(), GroupNorm(num_groups=2), InstanceNorm()])
 def test_half_precision_keeps_float32_statistics(layer):
     x = jnp.asarray(X * 100, jnp.bfloat16)
     variables = layer.init(jax.random.key(0), x)

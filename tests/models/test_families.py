@@ -1,0 +1,138 @@
+"""What holds for every backbone, on the small variants of `families`."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcls.engine.optim.paramwise import parameter_name
+from jaxcls.errors import UserError
+from jaxcls.models import backbones
+from jaxcls.models.backbones.layout import LAST
+from jaxcls.models.classifier import least_size
+from tests.models.families import FAMILIES, classifier, images, shapes
+from tests.models.filled import filled
+
+MISTAKES = [(name, *mistake) for name, family in FAMILIES.items() for mistake in family.wrong]
+FREEZING = [(name, stages) for name, family in FAMILIES.items() for stages in family.frozen]
+CHECKPOINTED = [name for name, family in FAMILIES.items() if family.checkpointed]
+
+
+KEY = jax.random.key(0)
+CHEAP = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiles in half the time
+
+
+def fields(name):
+    return getattr(backbones, name).__dataclass_fields__
+
+
+def paths(tree):
+    return [tuple(key.key for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def test_every_backbone_is_in_the_table():
+    assert FAMILIES.keys() == set(backbones.__all__)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_parameter_gets_a_gradient(name):
+    made, data = classifier(name), images(name)
+    variables = filled(made, data)
+
+    def loss(params):
+        losses, _ = made.apply(
+            {**variables, "params": params},
+            data,
+            np.arange(len(data)) % 8,
+            method="forward_train",
+            rngs={"dropout": jax.random.key(0)},
+            mutable=["batch_stats"],
+        )
+        return losses["loss"]
+
+    compiled = jax.jit(jax.value_and_grad(loss)).lower(variables["params"]).compile(CHEAP)
+    value, grads = compiled(variables["params"])
+    assert np.isfinite(value)
+    assert not [path for path, leaf in jax.tree.leaves_with_path(grads) if not np.all(np.isfinite(leaf))]
+    assert not [jax.tree_util.keystr(path) for path, leaf in jax.tree.leaves_with_path(grads) if not np.any(leaf)]
+
+
+CHEAP = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiles in half the time
+
+
+def trace(name, train=True, **changes):
+    """The features' jaxpr in training, and whether each running statistic comes out as it went in."""
+    made, variables = classifier(name, **changes), shapes(name, **changes)
+
+    def forward(variables, x):
+        rngs = {"dropout": KEY}
+        return made.apply(variables, x, train=train, method="extract_feat", rngs=rngs, mutable=["batch_stats"])[1]
+
+    closed, out = jax.make_jaxpr(forward, return_shape=True)(variables, images(name, 2))
+    kept = [variable in closed.jaxpr.invars for variable in closed.jaxpr.outvars]
+    return closed, dict(zip(paths(out.get("batch_stats", {})), kept, strict=True))
+
+
+def below(prefixes, tree):
+    """The paths in the backbone that begin so."""
+    return {path for path in tree if path[0] == "backbone" and ".".join(path[1:]).startswith(prefixes)}
+
+
+@pytest.mark.parametrize(("name", "stages"), FREEZING)
+def test_frozen_stages(name, stages):
+    made, prefixes = classifier(name, frozen_stages=stages), FAMILIES[name].frozen[stages]
+    parameters = paths(shapes(name)["params"])
+    assert {path for path in parameters if made.is_frozen(path)} == below(prefixes, parameters)
+    assert not prefixes or below(prefixes, parameters)
+    _, kept = trace(name, frozen_stages=stages)
+    assert {path for path in kept if kept[path]} == below(prefixes, kept)
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if "norm_eval" in fields(name)])
+def test_norm_eval_keeps_the_statistics(name):
+    assert all(trace(name, norm_eval=True)[1].values())
+
+
+@pytest.mark.parametrize("name", CHECKPOINTED)
+def test_activation_checkpointing_wraps_every_block_in_training_alone(name):
+    counts = [str(trace(name, train, with_cp=True)[0]).count("prevent_cse") for train in (True, False)]
+    assert counts == [FAMILIES[name].checkpointed, 0]
+
+
+@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.least])
+def test_the_least_size_of_images(name):
+    family, made = FAMILIES[name], classifier(name)
+    assert least_size(made.backbone, family.channels) == family.least
+    if family.least > 1:
+        small = jax.ShapeDtypeStruct((1, family.least - 1, family.least - 1, family.channels), jnp.float32)
+        with pytest.raises(UserError, match=rf"{name}.*{family.least - 1}x{family.least - 1}") as error:
+            jax.eval_shape(made.init, KEY, small)
+        assert f"the least size is {family.least}x{family.least}" in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "arguments", "message"), MISTAKES)
+def test_mistakes(name, arguments, message):
+    with pytest.raises(UserError, match=message):
+        classifier(name, **arguments)
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if "in_channels" in fields(name)])
+def test_images_of_other_channels_are_refused(name):
+    grey = jax.ShapeDtypeStruct((1, FAMILIES[name].size, FAMILIES[name].size, 1), jnp.float32)
+    with pytest.raises(UserError, match=f"{name}: in_channels=3, but the images have 1 channels"):
+        jax.eval_shape(classifier(name).init, KEY, grey)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_layout_places_every_layer_in_order(name):
+    """Depths grow from stem to head, and each stage is somewhere."""
+    layout = classifier(name).layout
+    if layout is None:
+        pytest.fail(f"{name} declares no layout")
+    names = [parameter_name(path) for path in paths(shapes(name)["params"].get("backbone", {}))]
+    places = {n: (layout.stage_of(n), layout.depth_of(n)) for n in names}
+    assert not [n for n, (stage, depth) in places.items() if stage is None or depth is None]
+    stages = {stage for stage, _ in places.values()} - {0, LAST}
+    assert stages
