@@ -118,8 +118,10 @@ def test_mobilenet_v2():
     check(found, expected)
 
 
-def test_a_backbone_without_a_rule_is_refused_by_the_name_of_a_parameter():
-    with pytest.raises(UserError, match=r"no rule says how deep 'backbone\.features\.0\.weight' is; there are rules"):
-        layer_depths(["backbone.features.0.weight", "head.fc.weight"])
+def test_a_backbone_without_a_layout_is_refused_by_the_name_of_a_parameter():
+    with pytest.raises(
+        UserError, match=r"no backbone's layout says how deep 'backbone\.features\.x\.weight' is; there are layouts"
+    ):
+        layer_depths(["backbone.features.x.weight", "head.fc.weight"])
     with pytest.raises(UserError, match=r"'backbone\.transition1\.0\.weight'"):
         layer_depths(["backbone.layer1.0.conv1.weight", "backbone.transition1.0.weight"])

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import json
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.scipy.special import erf
 
-from jaxcls.convert import convert_state_dict, export_state_dict
 from jaxcls.errors import UserError
-from jaxcls.models import build_classifier
 from jaxcls.models.backbones import MlpMixer
 from jaxcls.models.backbones.mlp_mixer import MixerBlock
 from tests.models.filled import parameters
@@ -29,36 +25,6 @@ def apply(backbone, params, train=False):
 
 
 # MMClassification's own counts, but for small: the paper has 19 million
-@pytest.mark.parametrize(
-    ("arch", "channels", "expected"), [("s", 512, 18_528_264), ("b", 768, 59_880_472), ("large", 1024, 208_196_168)]
-)
-def test_parameter_counts(arch, channels, expected):
-    made = build_classifier(
-        {
-            "type": "ImageClassifier",
-            "backbone": {"type": "MlpMixer", "arch": arch},
-            "neck": {"type": "GlobalAveragePooling", "dim": 1},
-            "head": {"type": "LinearClsHead", "num_classes": 1000, "in_channels": channels},
-        }
-    )
-    images = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
-    shapes = jax.eval_shape(made.init, jax.random.key(0), images)
-    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == expected
-
-
-@pytest.mark.slow
-def test_logits_of_the_original(golden, fill):
-    data = np.load(golden / "models" / "mlp_mixer_base.npz")
-    meta = json.loads(str(data["meta"]))
-    made = build_classifier(meta["model"])
-    state_dict = {name: fill.fill(name, tuple(shape)) for name, shape in meta["params"]}
-    shape = tuple(meta["input"]["shape"])
-    variables = convert_state_dict(made, state_dict, (*shape[2:], shape[1]))
-    logits = jax.jit(made.apply)(variables, fill.images(shape, 0).transpose(0, 2, 3, 1))
-    assert np.abs(logits - data["logits"]).max() / np.abs(data["logits"]).max() < 1e-5
-    exported = export_state_dict(made, variables)
-    assert exported.keys() == state_dict.keys()
-    assert all(np.array_equal(exported[key], value) for key, value in state_dict.items())
 
 
 def plain_norm(params, x):

@@ -1,69 +1,16 @@
 from __future__ import annotations
 
-import json
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcls.convert import convert_state_dict, export_state_dict
-from jaxcls.errors import UserError
-from jaxcls.models import build_classifier
-from jaxcls.models.backbones import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
+from jaxcls.models.backbones import ResNet_CIFAR, ResNetV1c, ResNetV1d
 from jaxcls.models.backbones.resnet import BasicBlock, Bottleneck
 from tests.models.filled import filled
 
 # (class, arguments, parameters with a 1000-class fully connected layer): MMClassification's own counts
-COUNTS = [
-    ("ResNet", {"depth": 18}, 11_689_512),
-    ("ResNet", {"depth": 34}, 21_797_672),
-    ("ResNet", {"depth": 50}, 25_557_032),
-    ("ResNet", {"depth": 101}, 44_549_160),
-    ("ResNet", {"depth": 152}, 60_192_808),
-    ("ResNetV1c", {"depth": 50}, 25_576_264),
-    ("ResNetV1c", {"depth": 101}, 44_568_392),
-    ("ResNetV1d", {"depth": 50}, 25_576_264),
-    ("ResNetV1d", {"depth": 152}, 60_212_040),
-    ("ResNet", {"depth": 50, "base_channels": 128, "expansion": 2}, 68_883_240),
-]
-
-
-def classifier(backbone, in_channels, num_classes=1000):
-    head = {"type": "LinearClsHead", "num_classes": num_classes, "in_channels": in_channels}
-    neck = {"type": "GlobalAveragePooling"}
-    return build_classifier({"type": "ImageClassifier", "backbone": backbone, "neck": neck, "head": head})
-
-
-@pytest.mark.parametrize(("name", "arguments", "expected"), COUNTS)
-def test_parameter_counts(name, arguments, expected):
-    made = classifier({"type": name, **arguments}, 512 if arguments["depth"] < 50 else 2048)
-    shapes = jax.eval_shape(made.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32))
-    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == expected
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "resnet18_cifar",
-        pytest.param("resnet18", marks=pytest.mark.slow),
-        pytest.param("resnet50", marks=pytest.mark.slow),
-        pytest.param("resnetv1d50", marks=pytest.mark.slow),
-    ],
-)
-def test_logits_of_the_original(name, golden, fill):
-    data = np.load(golden / "models" / f"{name}.npz")
-    meta = json.loads(str(data["meta"]))
-    made = build_classifier(meta["model"])
-    state_dict = {name: fill.fill(name, tuple(shape)) for name, shape in meta["params"]}
-    shape = tuple(meta["input"]["shape"])
-    variables = convert_state_dict(made, state_dict, (*shape[2:], shape[1]))
-    logits = jax.jit(made.apply)(variables, fill.images(shape, 0).transpose(0, 2, 3, 1))
-    assert np.abs(logits - data["logits"]).max() / np.abs(data["logits"]).max() < 1e-5
-    exported = export_state_dict(made, variables)
-    assert exported.keys() == state_dict.keys()
-    assert all(np.array_equal(exported[key], value) for key, value in state_dict.items())
 
 
 def plain_block(params, stats, x, stride, bottleneck, caffe):
@@ -123,43 +70,8 @@ def train(backbone, x):
     return variables, value, stats, grads
 
 
-def statistics(backbone):
-    """Before and after a batch."""
-    variables = filled(backbone, X)
-    forward = jax.jit(lambda v: backbone.apply(v, X, True, mutable=["batch_stats"])[1].get("batch_stats", {}))
-    return variables["batch_stats"], forward(variables)
-
-
 X = np.random.default_rng(0).standard_normal((4, 16, 16, 3)).astype(np.float32)
 SMALL = {"depth": 18, "stem_channels": 8, "base_channels": 8, "num_stages": 2, "out_indices": (1,)}
-
-
-def test_frozen_stages_keep_their_statistics():
-    backbone = ResNet_CIFAR(**SMALL, frozen_stages=1)
-    before, stats = statistics(backbone)
-    for name in before:
-        same = jax.tree.all(jax.tree.map(jnp.array_equal, before[name], stats[name]))
-        assert same == (name == "bn1" or name.startswith("layer1."))
-    assert backbone.is_frozen(("conv1", "kernel"))
-    assert backbone.is_frozen(("layer1.1", "bn1", "scale"))
-    assert not backbone.is_frozen(("layer2.0", "conv1", "kernel"))
-
-
-def test_norm_eval_uses_no_batch_statistics():
-    before, after = statistics(ResNet_CIFAR(**SMALL, norm_eval=True))
-    assert all(map(jnp.array_equal, jax.tree.leaves(after), jax.tree.leaves(before)))
-
-
-def test_norms_without_requires_grad_are_frozen():
-    backbone = ResNet_CIFAR(**SMALL, norm_cfg=nn.FrozenDict(type="BN", requires_grad=False))
-    assert backbone.is_frozen(("layer1.0", "bn1", "scale"))
-    assert not backbone.is_frozen(("layer1.0", "conv1", "kernel"))
-
-
-def test_activation_checkpointing_changes_nothing():
-    plain, saving = (train(ResNet_CIFAR(**SMALL, with_cp=with_cp), X) for with_cp in (False, True))
-    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(saving), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_drop_path_drops_whole_branches_in_training_only():
@@ -199,20 +111,6 @@ def test_odd_maps_of_pooling_shortcuts():
     images = jax.ShapeDtypeStruct((1, 36, 36, 3), jnp.float32)
     (output,), _ = jax.eval_shape(backbone.init_with_output, jax.random.key(0), images)
     assert output.shape == (1, 2, 2, 64)  # 9 -> 5 -> 3 -> 2: windows over the edge count
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: ResNet(20), "depth=20; allowed: 18"),
-        (lambda: ResNet(18, style="tf"), "style='tf'; allowed: pytorch, caffe"),
-        (lambda: ResNet(18, num_stages=3), "out_indices"),
-        (lambda: ResNet_CIFAR(18, deep_stem=True), "no deep stem"),
-    ],
-)
-def test_messages(make, message):
-    with pytest.raises(UserError, match=message):
-        make()
 
 
 def test_variants_are_resnets_with_other_defaults():

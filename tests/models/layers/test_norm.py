@@ -47,7 +47,7 @@ def test_layer_and_group_norm_by_definition():
     y = LayerNorm().init_with_output(jax.random.key(0), X)[0]
     expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
     np.testing.assert_allclose(y, expected, atol=2e-5)
-    y = GroupNorm(4).init_with_output(jax.random.key(0), X)[0]
+    y = GroupNorm(num_groups=4).init_with_output(jax.random.key(0), X)[0]
     groups = x.reshape(4, 9, 4, 2)
     expected = (groups - groups.mean((1, 3), keepdims=True)) / np.sqrt(groups.var((1, 3), keepdims=True) + 1e-5)
     np.testing.assert_allclose(y, expected.reshape(X.shape), atol=2e-5)
@@ -70,4 +70,4 @@ def test_messages():
     with pytest.raises(UserError, match="norm_cfg: BN has no argument 'epsilon'"):
         build_norm({"type": "BN", "epsilon": 1e-3})
     with pytest.raises(UserError, match="8 channels do not split into num_groups=3"):
-        GroupNorm(3).init(jax.random.key(0), X)
+        GroupNorm(num_groups=3).init(jax.random.key(0), X)
