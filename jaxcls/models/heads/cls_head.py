@@ -66,7 +66,7 @@ class Head(nn.Module):
         Raises:
             UserError: features of another shape, or of another width than `in_channels`.
         """
-        feature = features[-1] if isinstance(features, tuple | list) else features
+        feature: Any = features[-1] if isinstance(features, tuple | list) else features
         name, width = type(self).__name__, getattr(self, "in_channels", None)
         if isinstance(feature, tuple | list):
             raise UserError(f"{name}: needs one feature (N, D), got {len(feature)} of them: set output_cls_token=False")

@@ -147,7 +147,7 @@ def test_drop_path_grows_with_the_depth():
         (lambda: SwinTransformer("tinny"), "arch='tinny'; did you mean 'tiny'"),
         (lambda: SwinTransformer({"embed_dims": 8}), "a dict needs embed_dims, depths, num_heads"),
         (lambda: SwinTransformer({"embed_dims": 8, "depths": (1,), "num_heads": (1, 2)}), "2 num_heads for 1 depths"),
-        (lambda: SwinTransformer(out_indices=(4,)), r"out_indices=\(4,\); allowed: 0 to 3"),
+        (lambda: SwinTransformer(out_indices=(4,)), r"out_indices=\(4,\); allowed: -4 to 3"),
         (lambda: SwinTransformer(frozen_stages=4), "frozen_stages=4; allowed: -1 to 3"),
         (lambda: run(stage_cfgs=({},)), "stage_cfgs: 1 configs for 2"),
         (lambda: run(stage_cfgs={"block_cfg": {}}), "no argument 'block_cfg'; did you mean 'block_cfgs'"),
