@@ -1,7 +1,10 @@
 """Trains a classifier.
 
-python train.py --config=configs/resnet.py
-python train.py --config=configs/resnet.py:cifar10 --workdir=DIR --config.optimizer.lr=0.05
+    python train.py --config=configs/resnet.py
+    python train.py --config=configs/resnet.py:cifar10 --workdir=DIR --config.optimizer.lr=0.05
+    python train.py --config=configs/resnet.py:cifar10 --workdir=DIR --resume
+
+The work directory gets the logs, the config and the checkpoints; evaluate.py needs no more than it.
 """
 
 from __future__ import annotations
@@ -9,13 +12,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from absl import flags
-from ml_collections import config_flags
 
 import jaxcls
 from jaxcls import command
-from jaxcls.engine import processes
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "The recipe: FILE or FILE:ARGUMENT.")
+command.define_config("The recipe")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Logs and checkpoints; default: work_dirs/<the config's name>.")
 _RESUME = flags.DEFINE_bool("resume", False, "Continue from the newest readable checkpoint in the work directory.")
 _LOAD_FROM = flags.DEFINE_string("load_from", None, "A checkpoint or work directory to take weights from.")
@@ -27,21 +28,20 @@ _PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the
 _PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0, with --coordinator.")
 
 
-def main(_: list[str]) -> None:
+def main() -> None:
     """Flags to config to one call."""
     if _MULTIHOST.value:
+        from jaxcls.engine import processes
+
         processes.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
-    config = _CONFIG.value
-    with config.unlocked():
-        if _SEED.value is not None:
-            config.seed = _SEED.value
-        if _LOAD_FROM.value is not None:
-            config.load_from = _LOAD_FROM.value
-    stem = Path(config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]).stem
-    workdir = _WORKDIR.value or Path("work_dirs") / stem
+    config = command.given_config()
+    if _SEED.value is not None:
+        config["seed"] = _SEED.value
+    if _LOAD_FROM.value is not None:
+        config["load_from"] = _LOAD_FROM.value
+    workdir = _WORKDIR.value or Path("work_dirs") / Path(flags.FLAGS.config.partition(":")[0]).stem
     jaxcls.train_model(config, workdir, validate=_VALIDATE.value, resume=_RESUME.value)
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("config")
     command.run(main)

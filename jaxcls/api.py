@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcls.builder import plain
+from jaxcls.builder import as_json
 from jaxcls.config import complete, save_config
 from jaxcls.data.pipeline import Loader, TrainBatches
 from jaxcls.data.report import class_report
@@ -79,7 +79,7 @@ def _begin(runner: Runner, config: Mapping[str, Any], loader: Loader) -> None:
         save_config(config, runner.work_dir / "config.json")
     open_log(runner.work_dir / f"{runner.timestamp}.log")
     runner.logger.info("Environment info:\n%s", runner.meta["env_info"])
-    runner.logger.info("Config:\n%s", json.dumps(plain(config), indent=2, default=str))
+    runner.logger.info("Config:\n%s", json.dumps(as_json(config), indent=2))
     assert isinstance(loader.batches, TrainBatches)
     dataset = loader.batches.dataset
     runner.logger.info("Training data:\n%s", class_report(dataset.classes, dataset.labels))

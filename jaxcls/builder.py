@@ -8,27 +8,53 @@ A config node is a mapping with a `type`; the other keys are the arguments of wh
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import os
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from flax import linen as nn
-from ml_collections import ConfigDict
+import numpy as np
+from ml_collections import ConfigDict, FieldReference
 
-from jaxcls.errors import UserError, close_names
+from jaxcls import user_code
+from jaxcls.arguments import problems
+from jaxcls.errors import UserError, close_names, refuse
 
 
 def plain(config: Any) -> Any:
-    """`config` without `ConfigDict`s: dicts, and tuples in place of lists (so that Flax modules are hashable)."""
+    """A config as dicts, tuples (in place of lists, so that Flax modules are hashable), numbers and texts.
+
+    What a user may give besides becomes one of these: ConfigDicts, their references, arrays, paths.
+    """
+    if isinstance(config, FieldReference):
+        config = config.get()
     if isinstance(config, ConfigDict):
         config = config.to_dict()
     if isinstance(config, Mapping):
         return {key: plain(value) for key, value in config.items()}
+    if isinstance(config, np.generic | np.ndarray):
+        config = config.tolist()
     if isinstance(config, list | tuple):
         return tuple(plain(value) for value in config)
-    return config
+    return os.fspath(config) if isinstance(config, os.PathLike) else config
+
+
+def as_json(value: Any, where: str = "config") -> Any:
+    """A plain config as JSON takes it: classes and functions by `package.module:Name`, tuples as lists.
+
+    Raises:
+        UserError: what no other program could read: a lambda, a class of a function's own, an object, a key that is
+            no text.
+    """
+    if isinstance(value, Mapping):
+        if odd := [key for key in value if not isinstance(key, str)]:
+            raise UserError(f"{where}: the key {odd[0]!r} is no text, as a saved config's keys are")
+        return {key: as_json(entry, f"{where}.{key}") for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(entry, f"{where}[{i}]") for i, entry in enumerate(value)]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return user_code.reference(value, where)
 
 
 def lookup(name: str, package: ModuleType, where: str = "") -> Any:
@@ -37,46 +63,18 @@ def lookup(name: str, package: ModuleType, where: str = "") -> Any:
     Raises:
         UserError: nothing of that name, with the close names.
     """
-    if not isinstance(name, str):
+    if callable(name):
         return name  # a class or a function itself
+    if not isinstance(name, str):
+        raise UserError(f"{where or 'type'}: {name!r}; expected a name, 'package.module:Name', or a class")
     if ":" in name:
-        return _import(name, where)
+        return user_code.load(name, where or "type")
     if name not in package.__all__:
         raise UserError(
             f"{where or 'type'}: {name!r} is not in {package.__name__}; {close_names(name, package.__all__)}, "
             "or 'package.module:Name' for a class of your own"
         )
     return getattr(package, name)
-
-
-def _import(name: str, where: str) -> Any:
-    module_name, _, attribute = name.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UserError(f"{where or 'type'}: {name!r}: cannot import {module_name!r} ({error})") from error
-    if not hasattr(module, attribute):
-        raise UserError(f"{where or 'type'}: {name!r}: {close_names(attribute, public_names(module))}")
-    return getattr(module, attribute)
-
-
-def public_names(module: ModuleType) -> list[str]:
-    """What a module offers."""
-    return [name for name in vars(module) if not name.startswith("_")]
-
-
-def _parameters(target: Any) -> list[inspect.Parameter]:
-    """The parameters that a config may give; those that Flax adds to every module are not among them."""
-    added = ("parent", "name") if isinstance(target, type) and issubclass(target, nn.Module) else ()
-    return [parameter for parameter in inspect.signature(target).parameters.values() if parameter.name not in added]
-
-
-def argument_names(target: Any) -> set[str] | None:
-    """The keyword arguments that a class or function takes; None where it takes any."""
-    parameters = _parameters(target)
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return {parameter.name for parameter in parameters}
 
 
 def build(config: Mapping[str, Any], package: ModuleType, where: str = "", **arguments: Any) -> Any:
@@ -95,23 +93,27 @@ def build(config: Mapping[str, Any], package: ModuleType, where: str = "", **arg
     where = where or package.__name__
     if not isinstance(config, dict) or "type" not in config:
         raise UserError(f"{where}: expected a dict with a 'type', got {config!r}")
-    target = lookup(config.pop("type"), package, where)
-    arguments = {**config, **arguments}
+    return construct(lookup(config.pop("type"), package, where), {**config, **arguments}, where)
+
+
+def construct(target: Any, arguments: Mapping[str, Any], where: str) -> Any:
+    """`target(**arguments)`.
+
+    Args:
+        target: a class or function.
+        arguments: by name.
+        where: their place in the config, for messages.
+
+    Raises:
+        UserError: an unknown argument, a missing one, or a value that `target` refuses.
+    """
+    if not isinstance(arguments, Mapping):
+        raise UserError(f"{where}: {arguments!r}; expected a dict")
+    refuse(problems(target, arguments, where))
     name = getattr(target, "__name__", str(target))
-    allowed = argument_names(target)
-    unknown = [] if allowed is None else [key for key in arguments if key not in allowed]
-    if unknown:
-        raise UserError(f"{where}: {name} has no argument {unknown[0]!r}; {close_names(unknown[0], allowed or ())}")
-    missing = [
-        parameter.name
-        for parameter in _parameters(target)
-        if parameter.default is inspect.Parameter.empty
-        and parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        and parameter.name not in arguments
-    ]
-    if missing:
-        raise UserError(f"{where}: {name} needs {', '.join(map(repr, missing))}")
     try:
         return target(**arguments)
     except UserError as error:
         raise UserError(f"{where}: {name}: {error}") from error
+    except Exception as error:
+        raise UserError(f"{where}: {name}: {user_code.describe(error)}") from error

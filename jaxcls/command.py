@@ -6,34 +6,61 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import jax
 from absl import app, flags, logging
 
-from jaxcls.engine.log import get_logger
-from jaxcls.engine.runner.interruption import Interrupted
+from jaxcls import config, stopping
 from jaxcls.errors import UserError
-from jaxcls.paths import expand
 
+flags.disclaim_key_flags()  # those of `define_config` are the command's
 # the status of a run that a signal stopped and that can be continued: EX_TEMPFAIL of sysexits.h
 INTERRUPTED = 75
+_OVERRIDES = "config.KEY"
 
 
-def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -> None:
-    """Parses the flags and calls `main`; a mistake becomes one message on standard error and a status of 1.
+def define_config(text: str) -> None:
+    """Defines `--config` and `--config.KEY=VALUE`, which `given_config` reads."""
+    flags.DEFINE_string("config", None, f"{text}: FILE.py or FILE.py:ARGUMENT, or a saved config.json.")
+    flags.DEFINE_multi_string(
+        _OVERRIDES,
+        [],
+        "Sets one key, e.g. --config.optimizer.lr=0.05 --config.lr_config.step=[30,60]; see docs/config.md",
+    )
+
+
+def given_config(default: str | None = None) -> dict[str, Any]:
+    """The config that the command line names, with its changes.
 
     Args:
-        main: takes what the flags left of the command line.
-        arguments: the command line; default: the process's.
+        default: what `--config` is where it is not given; None: it has to be.
+
+    Raises:
+        UserError: it is not given, or cannot be read.
     """
+    given = flags.FLAGS.config or default
+    if given is None:
+        raise UserError("--config is missing; give a recipe, such as --config=configs/resnet.py")
+    overrides: list[str] = flags.FLAGS[_OVERRIDES].value or []
+    return config.load_recipe(given, [config.Override(*text.partition("=")[::2]) for text in overrides])
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the flags and calls `main`; a mistake becomes one message on standard error and a status of 1."""
 
     def guarded(rest: list[str]) -> None:
+        from jaxcls.engine.log import get_logger  # loads JAX, which --help does not need
+
         get_logger()  # for warnings of what comes before a run
         logging.set_verbosity(logging.FATAL)  # Orbax tells much of what it does, and prints what it raises, too
         try:
-            main(rest)
-        except Interrupted as error:
+            if rest[1:]:
+                hint = (
+                    f"did you mean --config={rest[1]}?" if rest[1].endswith(".py") else "values with spaces need quotes"
+                )
+                raise UserError(f"{rest[1]!r} is no flag; {hint}")
+            main()
+        except KeyboardInterrupt as error:  # of a run that has saved what a continuation needs
             print(error, file=sys.stderr)
             sys.exit(INTERRUPTED)
         except UserError as error:
@@ -43,12 +70,14 @@ def run(main: Callable[[list[str]], None], arguments: list[str] | None = None) -
             _end_others(f"{traceback.format_exc()}error: this process or another one failed: {error}")
             raise
 
-    app.run(guarded, argv=arguments, flags_parser=_parse)
+    stopping.announce()
+    app.run(guarded, flags_parser=_parse)
 
 
 def _end_others(message: str) -> None:
     """With several processes: ends this one at once, which the others notice; an ordered exit would wait for them."""
-    if jax.distributed.is_initialized():
+    jax = sys.modules.get("jax")
+    if jax is not None and jax.distributed.is_initialized():
         print(message, file=sys.stderr, flush=True)
         os._exit(1)
 
@@ -59,33 +88,10 @@ def refuse(error: Exception | str) -> NoReturn:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """The flags, read; ml_collections raises errors of several kinds for configs and overrides that do not fit."""
+    """The flags, read; what they leave."""
     try:
-        rest = flags.FLAGS([_with_expanded_config(argument) for argument in arguments])
-        if flags.FLAGS.config is not None:
-            flags.FLAGS.config.keys()  # a file that could not be loaded says so only now
-        return rest
-    except flags.Error as error:
-        refuse(_last_cause(error))
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        given = " ".join(argument for argument in arguments[1:] if argument.startswith(("--config", "-config")))
-        refuse(f"{given}: {_last_cause(error)}")
-
-
-def _with_expanded_config(argument: str) -> str:
-    """`--config=~/mine.py:tiny`, which no shell expands, with the file's absolute path; others as they are."""
-    flag, _, value = argument.partition("=")
-    file, colon, variant = value.partition(":")
-    if flag.lstrip("-") != "config" or not (file.startswith("~") or "$" in file):
-        return argument
-    return f"{flag}={expand(file)}{colon}{variant}"
-
-
-def _last_cause(error: BaseException) -> str:
-    """The message at the root of a chain, on one line and without the traceback that ml_collections puts into it."""
-    while isinstance(error.args[0] if error.args else None, BaseException):
-        error = error.args[0]
-    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    if "Traceback" in message:
-        message = message.strip().splitlines()[-1].partition(": ")[2]
-    return " ".join(message.split())
+        program, *rest = flags.FLAGS.read_flags_from_files(arguments, force_gnu=False)
+        rest, overrides = config.split(rest)
+        return flags.FLAGS([program, *(f"--{_OVERRIDES}={path}={text}" for path, text in overrides), *rest])
+    except (flags.Error, UserError) as error:
+        refuse(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UserError(ValueError):
@@ -11,11 +11,15 @@ class UserError(ValueError):
 
     Its message names what was given, what is allowed and where. The commands print it alone, without a traceback,
     and exit with a non-zero status.
+
+    Attributes:
+        problems: one message or several, where all of them are known at once.
     """
 
-    def __init__(self, message: object) -> None:
+    def __init__(self, message: object, problems: Sequence[str] = ()) -> None:
         # A file's name need not be UTF-8, but what is printed must.
         super().__init__(str(message).encode("utf-8", "backslashreplace").decode())
+        self.problems = tuple(problems) or (str(self),)
 
 
 class ImageSizeError(UserError):
@@ -36,3 +40,12 @@ def close_names(name: str, allowed: Iterable[str]) -> str:
     """`did you mean …?` and the allowed names, for the end of an error message."""
     allowed = sorted(allowed)
     return f"{did_you_mean(name, allowed)}Allowed: {', '.join(allowed)}"
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Raises one UserError with all the problems, a line each; nothing where there are none."""
+    problems = list(dict.fromkeys(problems))
+    if len(problems) == 1:
+        raise UserError(problems[0])
+    if problems:
+        raise UserError("\n  ".join((f"{len(problems)} problems", *problems)), problems)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxcls.builder import build, lookup
+from jaxcls.arguments import unknown_keys
+from jaxcls.builder import as_json, build, lookup
 from jaxcls.data import order
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches, build_dataset, evaluation_pipeline
 from jaxcls.data.sources.base import digest
@@ -26,7 +26,7 @@ from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.train_state import create_train_state
 from jaxcls.engine.step.train_step import make_eval_step, make_train_step
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, refuse
 
 Config = Mapping[str, Any]
 
@@ -146,9 +146,7 @@ def _runner_kind(config: Config) -> tuple[type[Runner], int]:
     name = config.get("type", "EpochBasedRunner")
     kind = lookup(name, runner, "runner.type")
     key = "max_epochs" if kind.by_epoch else "max_iters"
-    for given in config:
-        if given not in ("type", key):
-            raise UserError(f"runner: {name} has no argument {given!r}; {close_names(given, ('type', key))}")
+    refuse(unknown_keys(config, ("type", key), "runner", name))
     length = config.get(key)
     if not isinstance(length, int) or length < 1:
         raise UserError(f"runner.{key}: {length!r}; expected a whole number from 1")
@@ -163,7 +161,7 @@ def describe(config: Config, image_shape: Sequence[int]) -> dict[str, Any]:
         "image_shape": image_shape,
         "pipeline": evaluation_pipeline(config["data"], image_shape),
     }
-    return json.loads(json.dumps(description, default=str))
+    return as_json(description)
 
 
 def _identity(config: Config, kind: type[Runner], dataset: Dataset) -> dict[str, Any]:

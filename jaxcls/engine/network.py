@@ -11,13 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxcls.arguments import unknown_keys
 from jaxcls.data.batch_augment import build_batch_augments, soft_labels
 from jaxcls.data.pipeline import Dataset
 from jaxcls.data.sources.labels import check_labels
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import build_precision
 from jaxcls.engine.step.train_step import to_float
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, refuse
 from jaxcls.models import build_classifier, heads
 
 
@@ -152,8 +153,6 @@ def preprocess_of(dataset: Dataset) -> Any:
 def _augment(model: Mapping[str, Any], num_classes: int) -> Any:
     """What mixes images in the step, by the model's `train_cfg.augments`; None without any."""
     train_cfg = model.get("train_cfg") or {}
-    for key in train_cfg:
-        if key != "augments":
-            raise UserError(f"model.train_cfg: no argument {key!r}; {close_names(key, ('augments',))}")
+    refuse(unknown_keys(train_cfg, ("augments",), "model.train_cfg"))
     augments = train_cfg.get("augments")
     return build_batch_augments(augments, num_classes, "model.train_cfg.augments") if augments else None

@@ -8,13 +8,12 @@ Prints one line for each, and how many classes and images there are. The exit st
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 from absl import flags
-from ml_collections import config_flags
 from rich.console import Console
 from rich.progress import track
 
@@ -56,10 +55,10 @@ def damaged_images(source: Source, num_workers: int = 4, progress: bool = False)
                 yield message
 
 
-def main(_: Sequence[str]) -> None:
+def main() -> None:
     """Flags to messages."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # its warnings do not name the file
-    data = flags.FLAGS.config.data
+    data = command.given_config().get("data", {})
     if flags.FLAGS.split not in data:
         splits = [key for key in data if key in ("train", "val", "test")]
         raise UserError(f"--split={flags.FLAGS.split}: not in the config; {close_names(flags.FLAGS.split, splits)}")
@@ -74,9 +73,8 @@ def main(_: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    config_flags.DEFINE_config_file("config", None, "The recipe: FILE or FILE:ARGUMENT.")
+    command.define_config("The recipe")
     flags.DEFINE_string("split", "train", "train, val or test.")
     flags.DEFINE_string("out", None, "A file to write the messages to.")
     flags.DEFINE_integer("num_workers", 4, "Threads.", lower_bound=1)
-    flags.mark_flag_as_required("config")
     command.run(main)

@@ -148,7 +148,10 @@ RANGED = {"type": "Rotate", "magnitude_range": (0, 30)}
     [
         ({"type": "AutoAugment", "policies": "cifar"}, r"policies='cifar': Allowed: imagenet, or a list"),
         ({"type": "AutoAugment", "policies": []}, "a name or a list that is not empty"),
-        ({"type": "AutoAugment", "policies": [{"type": "Invert"}]}, "a list of lists"),
+        (
+            {"type": "AutoAugment", "policies": [{"type": "Invert"}]},
+            "policies: .*; expected text or a list of lists of dicts",
+        ),
         ({"type": "AutoAugment", "policies": [[{"type": "Invrt"}]]}, r"policies\[0\]\[0\]: .*did you mean 'Invert'"),
         ({**RAND, "policies": "timm"}, "timm_increasing"),
         ({**RAND, "policies": [RANGED], "num_policies": 0}, "num_policies=0: expected 1 or more"),
@@ -157,13 +160,13 @@ RANGED = {"type": "Rotate", "magnitude_range": (0, 30)}
         ({**RAND, "policies": [RANGED], "magnitude_std": "infinite"}, "expected a number or 'inf'"),
         (
             {**RAND, "policies": [RANGED], "hparams": {"pad_vale": 1}},
-            "no operation has .*'pad_vale'",
+            "hparams has no key 'pad_vale'; did you mean 'pad_val'",
         ),
         ({**RAND, "policies": [{"type": "Invert", "magnitude_range": (0, 1)}]}, "Invert has no magnitude"),
         ({**RAND, "policies": [{"type": "Rotate", "angle": 1, "magnitude_key": "angle"}]}, "but no magnitude_range"),
         ({**RAND, "policies": [{"type": "Rotate", "magnitude_range": 30}]}, "expected two numbers"),
         ({**RAND, "policies": [{"type": "Posterize", "magnitude_range": (4, 9)}]}, r"bits=9.*expected 0\.\.8"),
-        ({**RAND, "policies": ["Rotate"]}, "expected a dict with a 'type'"),
+        ({**RAND, "policies": ["Rotate"]}, "policies: .*; expected text or a list of dicts"),
     ],
 )
 def test_refuses(config, message):

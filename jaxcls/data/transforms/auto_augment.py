@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxcls.builder import argument_names, build, lookup
+from jaxcls.arguments import argument_names, unknown_keys
+from jaxcls.builder import build, lookup
 from jaxcls.data.transforms.base import Sample
 from jaxcls.data.transforms.operation import Operation
 from jaxcls.data.transforms.policies import AUTO_AUGMENT, RAND_AUGMENT
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, close_names, refuse
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 Policy = Mapping[str, Any]
@@ -167,8 +168,7 @@ def _check_hparams(hparams: Mapping[str, Any]) -> None:
     from jaxcls.data import transforms
 
     known = {field.name for name in transforms.__all__ for field in _operation_fields(getattr(transforms, name))}
-    if unknown := [key for key in hparams if key not in known]:
-        raise UserError(f"hparams: no operation has an argument {unknown[0]!r}; {close_names(unknown[0], known)}")
+    refuse(unknown_keys(hparams, known, "hparams"))
 
 
 def _operation_fields(cls: Any) -> Sequence[Any]:

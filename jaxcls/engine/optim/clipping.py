@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxcls.arguments import unknown_keys
 from jaxcls.builder import plain
 from jaxcls.engine.optim.ranges import POSITIVE, require
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, close_names, refuse
 
 PyTree = Any
 GradClip = Callable[[PyTree], tuple[PyTree, jax.Array]]
@@ -62,10 +63,7 @@ def build_grad_clip(config: Mapping[str, Any]) -> GradClip:
     if kind not in _KINDS:
         raise UserError(f"{where}.type: {kind!r}; {close_names(str(kind), _KINDS)}")
     function, needed, optional = _KINDS[kind]
-    for key in arguments:
-        if key not in (needed, *optional):
-            allowed = ("type", needed, *optional)
-            raise UserError(f"{where}: no argument {key!r} with type={kind!r}; {close_names(key, allowed)}")
+    refuse(unknown_keys(arguments, (needed, *optional), where, f"type={kind!r}"))
     if needed not in arguments:
         raise UserError(f"{where}: type={kind!r} needs {needed!r}")
     if arguments.get("norm_type") in ("inf", float("inf")):

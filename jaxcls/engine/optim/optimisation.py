@@ -7,18 +7,20 @@ from typing import Any
 
 import optax
 
-from jaxcls.builder import argument_names
+from jaxcls.arguments import unknown_keys
+from jaxcls.builder import construct
 from jaxcls.engine.optim import base_momentum, build_grad_clip, build_optimizer, has_momentum
 from jaxcls.engine.optim.schedules import build_lr_schedule, build_momentum_schedule
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, close_names, refuse
 from jaxcls.models.backbones.layout import Layout
 
 Config = Mapping[str, Any]
 # MMCV's names for what the keys beside `type` say already
 _HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook")
+OPTIMIZER_CONFIG = ("type", "grad_clip", "cumulative_iters", "max_skipped_updates")
 
 
 class Optimisation:
@@ -67,21 +69,11 @@ class Optimisation:
 def _build_ema(config: Config | None) -> Ema | None:
     if not config:
         return None
-    allowed = argument_names(Ema) or set()
-    for key in config:
-        if key not in allowed:
-            raise UserError(f"ema: no argument {key!r}; {close_names(key, allowed)}")
-    try:
-        return Ema(**config)
-    except UserError as error:
-        raise UserError(f"ema: {error}") from error
+    return construct(Ema, config, "ema")
 
 
 def _optimizer_config(config: Config, max_iters: int) -> tuple[Any, Accumulation]:
-    allowed = ("type", "grad_clip", "cumulative_iters", "max_skipped_updates")
-    for key in config:
-        if key not in allowed:
-            raise UserError(f"optimizer_config: no argument {key!r}; {close_names(key, allowed)}")
+    refuse(unknown_keys(config, OPTIMIZER_CONFIG, "optimizer_config"))
     if (name := config.get("type", _HOOKS[0])) not in _HOOKS:
         hint = "; set config.precision" if "Fp16" in str(name) else ""
         raise UserError(f"optimizer_config.type: {name!r}; {close_names(str(name), _HOOKS)}{hint}")

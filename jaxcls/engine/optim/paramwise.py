@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxcls.arguments import unknown_keys
 from jaxcls.engine.optim.layer_depth import layer_depths
 from jaxcls.engine.optim.ranges import NON_NEGATIVE, POSITIVE, require
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, refuse
 from jaxcls.models.backbones.layout import Layout
 
 PyTree = Any
@@ -125,9 +126,8 @@ def _check_custom_keys(custom_keys: Mapping[str, Any]) -> Mapping[str, Mapping[s
         where = f"{WHERE}.custom_keys[{key!r}]"
         if not isinstance(factors, Mapping):
             raise UserError(f"{where}: expected a dict of {' and '.join(CUSTOM)}, got {factors!r}")
+        refuse(unknown_keys(factors, CUSTOM, where))
         for name, value in factors.items():
-            if name not in CUSTOM:
-                raise UserError(f"{where}: no argument {name!r}; {close_names(name, CUSTOM)}")
             require(f"{where}.{name}", value, NON_NEGATIVE)
     return custom_keys
 

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import optax
 
+from jaxcls.arguments import unknown_keys
 from jaxcls.builder import lookup, plain
 from jaxcls.engine.optim import optimizers
 from jaxcls.engine.optim.optax_names import UNFIT, optax_optimizers
 from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
 from jaxcls.engine.optim.paramwise import WHERE, decay_rules, multipliers
 from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, POSITIVE, Range, require
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, close_names, refuse
 
 MOMENTA = ("momentum", "betas", "b1", "beta")  # what the momentum is called, the first that an optimiser has
 DECAYS = ("weight_decay", "weight_decay_rate")
@@ -70,7 +71,8 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
     """
     config = plain(optimizer)
     if not isinstance(config, dict):
-        raise UserError(f"optimizer: expected a dict, got {optimizer!r}")
+        hint = "; optimizer.type changes the type alone" if isinstance(config, str) else ""
+        raise UserError(f"optimizer: {config!r}; expected a dict with a 'type'{hint}")
     kind, paramwise = config.pop("type", None), config.pop("paramwise_cfg", None) or {}
     make = _lookup(kind)
     if "lr" not in config:
@@ -78,8 +80,8 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
     lr = require("optimizer.lr", config.pop("lr"), POSITIVE)
     defaults = _defaults(make)
     own = set(defaults) - _NOT_OF_A_CONFIG | ({"max_grad_norm"} if kind in MAX_GRAD_NORM else set())
-    _refuse_unknown(config, own, "optimizer", {"type", "lr", "paramwise_cfg"})
-    _refuse_unknown(paramwise, set(_defaults(multipliers)) - {"params", "layout"}, WHERE)
+    unknown = unknown_keys(config, own | {"type", "lr", "paramwise_cfg"}, "optimizer", kind)
+    refuse(unknown + unknown_keys(paramwise, set(_defaults(multipliers)) - {"params", "layout"}, WHERE))
     for name, value in config.items():
         _check_range(name, value, defaults.get(name))
     max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))
@@ -127,12 +129,6 @@ def _own(make: Any, kind: str) -> Callable[..., optax.GradientTransformation]:
 
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
-
-
-def _refuse_unknown(config: Mapping[str, Any], allowed: set[str], where: str, common: set[str] | None = None) -> None:
-    for key in config:
-        if key not in allowed:
-            raise UserError(f"{where}: no argument {key!r}; {close_names(key, allowed | (common or set()))}")
 
 
 def _check_range(name: str, value: Any, default: Any) -> None:

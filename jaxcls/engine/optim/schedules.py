@@ -20,11 +20,12 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike
 
+from jaxcls.arguments import unknown_keys, wrong_types
 from jaxcls.builder import plain
 from jaxcls.engine.optim import lr_policies, momentum_policies
 from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, POSITIVE, UP_TO_ONE, Range, positive_integer, require
 from jaxcls.engine.optim.unreached import unreached, warmup_unreached
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, close_names, refuse
 
 __all__ = ["build_lr_schedule", "build_momentum_schedule"]
 
@@ -144,22 +145,47 @@ def _named(
 ) -> optax.Schedule:
     """The schedule; messages begin with `where`."""
     config = plain(config)
-    if not isinstance(config, dict):
-        raise UserError(f"{where}: expected a dict with a 'policy', got {config!r}")
+    name = _checked_policy(config, where, quantity)
     try:
         require(f"the optimizer's {quantity.name}", base, base_range)
-        return _build(dict(config), base, length, quantity)
+        return _build(name, {key: value for key, value in config.items() if key != "policy"}, base, length, quantity)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     except TypeError as error:
         raise UserError(f"{where}: an argument of a wrong type in {config}: {error}") from error
 
 
-def _build(config: dict[str, Any], base: float, length: Length, quantity: Quantity) -> optax.Schedule:
+def check_lr_config(config: Any) -> None:
+    """Raises UserError for an unknown policy or argument of an `lr_config`, and for values of a wrong type."""
+    _checked_policy(plain(config), "lr_config", LR)
+
+
+def check_momentum_config(config: Any) -> None:
+    """As `check_lr_config`, of a `momentum_config`."""
+    _checked_policy(plain(config), "momentum_config", MOMENTUM)
+
+
+def _checked_policy(config: Any, where: str, quantity: Quantity) -> str:
+    """The policy's name, as it is spelt here; its arguments are known and of the right types."""
+    if not isinstance(config, Mapping):
+        raise UserError(f"{where}: expected a dict with a 'policy', got {config!r}")
+    given, canonical = config.get("policy"), {key.lower(): key for key in quantity.policies}
+    if str(given).lower() not in canonical:
+        raise UserError(f"{where}: policy: {given!r} is unknown; {close_names(str(given), quantity.policies)}")
+    name, least = canonical[str(given).lower()], f"min_{quantity.name}"
+    policy, common = quantity.policies[name], ("policy", *COMMON_ARGUMENTS)
+    parameters = inspect.signature(policy).parameters.values()
+    own = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    ratio = [f"{least}_ratio"] if name in quantity.to_minimum else []
+    unknown = unknown_keys(config, {*own, *common, *ratio}, where, f"policy {name}")
+    refuse([*unknown, *wrong_types(policy, {k: config[k] for k in own if config.get(k) is not None}, where)])
+    return name
+
+
+def _build(name: str, config: dict[str, Any], base: float, length: Length, quantity: Quantity) -> optax.Schedule:
     max_epochs, iters_per_epoch, max_iters = length
     if (max_epochs is None) == (max_iters is None):
         raise UserError(f"expected one of max_epochs and max_iters, got {max_epochs!r} and {max_iters!r}")
-    name = _policy_name(config.pop("policy", None), quantity)
     by_epoch = _boolean("by_epoch", config.pop("by_epoch", max_iters is None and name not in quantity.by_iteration))
     if by_epoch and (name in quantity.by_iteration or max_epochs is None):
         raise UserError(f"by_epoch=True: policy {name} with max_epochs={max_epochs} goes by iteration")
@@ -192,13 +218,6 @@ def _check(schedule: optax.Schedule, max_iters: int, quantity: Quantity) -> None
         raise UserError(f"the {quantity.name} is 0 throughout")
 
 
-def _policy_name(name: Any, quantity: Quantity) -> str:
-    canonical = {key.lower(): key for key in quantity.policies}
-    if str(name).lower() not in canonical:
-        raise UserError(f"policy: {name!r} is unknown; {close_names(str(name), quantity.policies)}")
-    return canonical[str(name).lower()]
-
-
 def _arguments(name: str, config: dict[str, Any], base: float, quantity: Quantity) -> dict[str, Any]:
     """The policy's arguments, checked; `min_lr_ratio` becomes `min_lr`."""
     parameters = inspect.signature(quantity.policies[name]).parameters.values()
@@ -209,10 +228,6 @@ def _arguments(name: str, config: dict[str, Any], base: float, quantity: Quantit
         if (ratio is None) == (value is None):
             raise UserError(f"policy {name} needs one of {least} and {least}_ratio, got {value!r} and {ratio!r}")
         config[least] = base * ratio if value is None else value
-    for key in config:
-        if key not in defaults:
-            allowed = [*defaults, *COMMON_ARGUMENTS, *([f"{least}_ratio"] if name in quantity.to_minimum else [])]
-            raise UserError(f"policy {name} has no argument {key!r}; {close_names(key, allowed)}")
     missing = [key for key, default in defaults.items() if default is inspect.Parameter.empty and key not in config]
     if missing:
         raise UserError(f"policy {name} needs {', '.join(map(repr, missing))}")

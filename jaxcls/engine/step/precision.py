@@ -12,7 +12,9 @@ from flax.training.dynamic_scale import DynamicScale
 from jax import Array
 
 from jaxcls import collectives
-from jaxcls.errors import UserError, close_names
+from jaxcls.arguments import unknown_keys
+from jaxcls.builder import construct
+from jaxcls.errors import UserError, close_names, refuse
 
 PyTree = Any
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
@@ -41,9 +43,7 @@ class Precision:
             raise UserError(f"type={self.type!r}; {close_names(str(self.type), DTYPES)}")
         scale = self.loss_scale
         if isinstance(scale, Mapping):
-            for key in scale:
-                if key not in DYNAMIC:
-                    raise UserError(f"loss_scale: no argument {key!r}; {close_names(key, DYNAMIC)}")
+            refuse(unknown_keys(scale, DYNAMIC, "loss_scale"))
         elif scale != "dynamic" and not (isinstance(scale, int | float) and scale > 0):
             raise UserError(f"loss_scale={scale!r}: expected 'dynamic', a number above 0, or a dict of {list(DYNAMIC)}")
 
@@ -115,11 +115,4 @@ def build_precision(config: str | Mapping[str, Any]) -> Precision:
     Raises:
         UserError: what the class refuses, or an unknown argument.
     """
-    arguments = {"type": config} if isinstance(config, str) else dict(config)
-    for key in arguments:
-        if key not in ("type", "loss_scale"):
-            raise UserError(f"precision: no argument {key!r}; {close_names(key, ('type', 'loss_scale'))}")
-    try:
-        return Precision(**arguments)
-    except UserError as error:
-        raise UserError(f"precision: {error}") from error
+    return construct(Precision, config if isinstance(config, Mapping) else {"type": config}, "precision")

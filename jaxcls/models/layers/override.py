@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from flax import linen as nn
 
-from jaxcls.builder import argument_names
-from jaxcls.errors import UserError, close_names
+from jaxcls.arguments import argument_names, unknown_keys
+from jaxcls.errors import UserError, refuse
 
 Config = Mapping[str, Any]
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -20,10 +20,7 @@ def override(layer: type[Layer], config: Config, where: str, **arguments: Any) -
     Raises:
         UserError: a key of `config` that `layer` does not take; `where` is the config's name.
     """
-    allowed = argument_names(layer) or ()
-    for key in config:
-        if key not in allowed:
-            raise UserError(f"{where}: {layer.__name__} has no argument {key!r}; {close_names(key, allowed)}")
+    refuse(unknown_keys(config, argument_names(layer) or config, where, layer.__name__))
     return layer(**{**arguments, **config})
 
 

@@ -107,8 +107,16 @@ def test_a_length_in_iterations():
         (None, 0.9, "momentum_config: expected a dict with a 'policy', got None"),
         ({"policy": "poly"}, 0.9, "momentum_config: policy: 'poly' is unknown; Allowed: CosineAnnealing, "),
         ({"policy": "Step", "step": [2], "gama": 0.1}, 0.9, "policy step has no argument 'gama'; did you mean 'gamma'"),
-        ({"policy": "CosineAnnealing"}, 0.9, "one of min_momentum and min_momentum_ratio, got None and None"),
-        ({"policy": "CosineAnnealing", "min_lr": 0}, 0.9, "one of min_momentum and min_momentum_ratio"),
+        (
+            {"policy": "CosineAnnealing"},
+            0.9,
+            "one of min_momentum and min_momentum_ratio, got None and None",
+        ),
+        (
+            {"policy": "CosineAnnealing", "min_lr": 0},
+            0.9,
+            "has no argument 'min_lr'; .*min_momentum, min_momentum_ratio",
+        ),
         ({"policy": "OneCycle", "by_epoch": True}, 0.9, "goes by iteration"),
         ({"policy": "OneCycle", "max_momentum": 1.0}, 0.9, r"the momentum at iteration 0: .* in \[0, 1\), got 1.0"),
         ({"policy": "cyclic", "target_ratio": (0.9, 1.2)}, 0.9, r"the momentum at iteration 24: .* got 1\.01"),

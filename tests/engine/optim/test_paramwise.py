@@ -105,7 +105,7 @@ def test_layers_and_the_other_rules_multiply():
         ({"layer_decay_rate": 0.0}, r"paramwise_cfg\.layer_decay_rate: expected a positive number, got 0.0"),
         ({"layer_decay_rate": 0.5}, "layer_decay_rate: no backbone's layout says how deep 'backbone.bn.bias' is"),
         ({"custom_keys": {"head": 0.1}}, r"custom_keys\['head'\]: expected a dict of lr_mult and decay_mult, got 0.1"),
-        ({"custom_keys": {"head": {"lr": 1}}}, r"custom_keys\['head'\]: no argument 'lr'; .*Allowed: decay_mult, lr_m"),
+        ({"custom_keys": {"head": {"lr": 1}}}, r"custom_keys\['head'\] has no key 'lr'; .*Allowed: decay_mult, lr_m"),
         ({"custom_keys": {"head": {"lr_mult": -1}}}, r"custom_keys\['head'\]\.lr_mult: expected a number from 0"),
     ],
 )

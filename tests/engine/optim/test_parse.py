@@ -12,7 +12,7 @@ from jaxcls.errors import UserError
         ("SGD", "optimizer: expected a dict, got 'SGD'"),
         ({"lr": 1.0}, "optimizer.type: None; Allowed: Adam, "),
         ({"type": "SDG", "lr": 1.0}, "optimizer.type: 'SDG'; did you mean 'SGD' or 'sgd'"),
-        ({"type": "adam", "betas": (0.9, 0.9), "lr": 1.0}, "optimizer: no argument 'betas'"),
+        ({"type": "adam", "betas": (0.9, 0.9), "lr": 1.0}, "optimizer: adam has no argument 'betas'"),
         ({"type": "adabelif", "lr": 1.0}, "optimizer.type: 'adabelif'; did you mean 'adabelief'"),
         ({"type": "lbfgs", "lr": 1.0}, "optimizer.type: 'lbfgs' cannot be used: it needs the loss as a function"),
         ({"type": "optax:nothing", "lr": 1.0}, "optimizer.type: 'optax:nothing'"),
@@ -34,7 +34,7 @@ from jaxcls.errors import UserError
         ({"type": "Adan", "lr": 1.0, "betas": (0.9, 0.99)}, r"optimizer\.betas: expected 3 numbers"),
         ({"type": "Adam", "lr": 1.0, "eps": -1e-8}, r"optimizer\.eps: expected a number from 0, got -1e-08"),
         ({"type": "Lamb", "lr": 1.0, "max_grad_norm": -1.0}, r"optimizer\.max_grad_norm: expected a number from 0"),
-        ({"type": "Adam", "lr": 1.0, "paramwise_cfg": {"norm_decay": 0}}, "paramwise_cfg: no argument 'norm_decay'"),
+        ({"type": "Adam", "lr": 1.0, "paramwise_cfg": {"norm_decay": 0}}, "paramwise_cfg has no key 'norm_decay'"),
         (
             {"type": "SGD", "lr": 1.0, "paramwise_cfg": {"norm_decay_mult": 0.0}},
             r"optimizer\.paramwise_cfg\.norm_decay_mult: needs optimizer\.weight_decay",

@@ -1,0 +1,128 @@
+"""What a config may hold, as one tree of schemas: every key, and what its value is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from jaxcls.arguments import unknown_keys
+from jaxcls.builder import construct, lookup
+from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value
+from jaxcls.data import batch_augment, order, sources, transforms
+from jaxcls.engine import hooks, runner
+from jaxcls.engine.optim.clipping import build_grad_clip
+from jaxcls.engine.optim.parse import parse
+from jaxcls.engine.optim.schedules import check_lr_config, check_momentum_config
+from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.parallel import MODES
+from jaxcls.engine.step.precision import build_precision
+from jaxcls.errors import UserError, close_names
+from jaxcls.models import backbones, classifier, heads, losses, necks
+
+NUMBER, COUNT, TEXT, PATH = Value(float), Value(int), Value(str), Value(str | None)
+
+
+def _source(node: Any, where: str) -> Iterator[str]:
+    yield from SOURCE(node, where)
+
+
+def _runner(node: Any, where: str) -> Iterator[str]:
+    """`type`, and the length in what that counts."""
+    if not isinstance(node, Mapping):
+        yield f"{where}: {node!r}; expected a dict of type and max_epochs or max_iters"
+        return
+    try:
+        kind = lookup(node.get("type", "EpochBasedRunner"), runner, f"{where}.type")
+    except UserError as error:
+        yield from error.problems
+        return
+    length = "max_epochs" if kind.by_epoch else "max_iters"
+    yield from unknown_keys(node, ("type", length), where, kind.__name__)
+    if not isinstance(node.get(length), int) or node[length] < 1:
+        yield f"{where}.{length}: {node.get(length)!r}; expected a whole number from 1"
+
+
+def _workflow(node: Any, where: str) -> Iterator[str]:
+    """Pairs of a mode and how often it comes in a row."""
+    for i, part in enumerate(node if isinstance(node, list | tuple) else (node,)):
+        is_pair = isinstance(part, list | tuple) and len(part) == 2
+        if not is_pair or part[0] not in ("train", "val") or not isinstance(part[1], int) or part[1] < 1:
+            yield f"{where}[{i}]: {part!r}; expected ('train', N) or ('val', N), N a whole number from 1"
+
+
+def _parallel(node: Any, where: str) -> Iterator[str]:
+    if node not in MODES:
+        yield f"{where}: {node!r}; {close_names(str(node), MODES)}"
+
+
+PIPELINE = Each(Slot(transforms))
+SOURCE: Schema = Each(
+    Slot(
+        sources,
+        own={
+            "pipeline": PIPELINE,
+            "on_error": TEXT,
+            "max_errors": COUNT,
+            "dataset": _source,
+            "datasets": Each(_source),
+        },
+    ),
+    or_one=True,
+)
+MODEL = Slot(
+    classifier,
+    own={
+        "backbone": Slot(backbones),
+        "neck": Optional(Slot(necks)),
+        "head": Slot(heads, own={"loss": Slot(losses)}),
+        "train_cfg": Optional(
+            Keys({"augments": Optional(Each(Slot(batch_augment, own={"num_classes": COUNT}), or_one=True))})
+        ),
+        "pretrained": PATH,
+    },
+)
+LOGGER = Slot(hooks)
+CONFIG: Mapping[str, Schema] = {
+    "model": MODEL,
+    "data": Keys(
+        {
+            "batch_size": COUNT,
+            "num_workers": COUNT,
+            "worker_type": TEXT,
+            "order": Slot(order),
+            "train": SOURCE,
+            "val": SOURCE,
+            "test": SOURCE,
+        },
+        required=("batch_size", "train"),
+    ),
+    "optimizer": Checked(parse),
+    "optimizer_config": Keys(
+        {
+            "type": TEXT,
+            "grad_clip": Optional(Checked(build_grad_clip)),
+            "cumulative_iters": COUNT,
+            "max_skipped_updates": Value(int | None),
+        }
+    ),
+    "lr_config": Checked(check_lr_config),
+    "momentum_config": Optional(Checked(check_momentum_config)),
+    "ema": Optional(Checked(lambda node: construct(Ema, node, "ema"))),
+    "precision": Checked(build_precision),
+    "runner": _runner,
+    "evaluation": Slot(hooks, default="EvalHook", given=("evaluator", "evaluate_raw")),
+    "checkpoint_config": Slot(hooks, default="CheckpointHook"),
+    "log_config": Keys({"interval": COUNT, "hooks": Each(LOGGER)}),
+    "custom_hooks": Each(Slot(hooks, own={"priority": Value(int | str)})),
+    "workflow": _workflow,
+    "parallel": _parallel,
+    "seed": COUNT,
+    "load_from": PATH,
+    "resume_from": PATH,
+    "import_from": Value(Sequence[str]),
+}
+
+
+def problems_of(config: Mapping[str, Any], required: Sequence[str]) -> Iterator[str]:
+    """All that is wrong with a config, as far as it is known before anything is built."""
+    yield from Keys(CONFIG, required)(config, "config")

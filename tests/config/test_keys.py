@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+
+import ml_collections
+import numpy as np
+import pytest
+
+from jaxcls.config import complete
+from jaxcls.errors import UserError
+from tests import recipe
+
+
+def small(**changes):
+    """The small recipe as plain dicts, with some keys changed."""
+    return {**recipe.get_config().to_dict(), **changes}
+
+
+def test_defaults_are_filled_in():
+    given = {key: value for key, value in small().items() if key in ("model", "data", "optimizer", "runner")}
+    full = complete(given)
+    assert full["workflow"] == (("train", 1),)
+    assert full["data"]["worker_type"] == "thread"
+    assert (full["seed"], full["ema"], full["import_from"]) == (0, None, ())
+
+
+def test_what_is_given_in_part_is_completed():
+    full = complete(small(log_config={"interval": 3}, lr_config={"warmup": "linear", "warmup_iters": 2}))
+    assert full["log_config"] == {"interval": 3, "hooks": ({"type": "TextLoggerHook"},)}
+    assert full["lr_config"]["policy"] == "fixed"
+
+
+def test_none_is_as_if_not_given():
+    config = small(log_config=None, seed=None)
+    config["data"]["val"] = None
+    full = complete(config)
+    assert full["seed"] == 0
+    assert "val" not in full["data"]
+
+
+def test_config_dicts_and_arrays_become_plain():
+    config = ml_collections.ConfigDict(small())
+    config.data.train.pipeline[1]["mean"] = np.array([77.9])
+    assert complete(config)["data"]["train"]["pipeline"][1]["mean"] == (77.9,)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("optimzer", {}, r"config has no key 'optimzer'; did you mean 'optimizer'"),
+        ("runner", None, r"config lacks runner; required are model, data, optimizer, runner"),
+        ("runner.max_epoch", 3, r"runner: EpochBasedRunner has no argument 'max_epoch'; did you mean 'max_epochs'"),
+        ("runner.max_epochs", 0, r"runner\.max_epochs: 0; expected a whole number from 1"),
+        ("runner.type", "EpochRunner", r"runner\.type: 'EpochRunner' is not in .*did you mean 'EpochBasedRunner'"),
+        ("data", {"batch_size": 8}, r"data lacks train; required are batch_size, train"),
+        ("data.batchsize", 8, r"data has no key 'batchsize'; did you mean 'batch_size'"),
+        ("data.batch_size", "8", r"data\.batch_size: '8'; expected a whole number"),
+        ("data.order", {"type": "Shuffle"}, r"data\.order\.type: 'Shuffle' is not in .*did you mean 'Shuffled'"),
+        ("data.train.spilt", "a", r"data\.train: TFDS has no argument 'spilt'; did you mean 'split'"),
+        ("data.train", [{"type": "TFD"}], r"data\.train\[0\]\.type: 'TFD' is not in .*did you mean 'TFDS'"),
+        (
+            "data.train",
+            {"type": "RepeatDataset", "times": 2, "dataset": {"type": "TFDS", "nam": "digits", "split": "a"}},
+            r"data\.train\.dataset: TFDS has no argument 'nam'; did you mean 'name'",
+        ),
+        (
+            "data.val.pipeline",
+            [{"type": "Resize", "sise": 3}],
+            r"data\.val\.pipeline\[0\]: Resize has no argument 'sise'",
+        ),
+        ("data.val.pipeline", [{"type": "Resize"}], r"data\.val\.pipeline\[0\]: Resize needs 'size'"),
+        ("data.val.pipeline", {"type": "Resize"}, r"data\.val\.pipeline: .*; expected a list"),
+        ("model", "ResNet", r"model: 'ResNet'; expected a dict with a 'type'; config\.model\.type changes the"),
+        ("model.bakbone", {}, r"model: ImageClassifier has no argument 'bakbone'; did you mean 'backbone'"),
+        ("model.backbone.dept", 18, r"model\.backbone: ResNet_CIFAR has no argument 'dept'; did you mean 'depth'"),
+        ("model.backbone.depth", "18", r"model\.backbone\.depth: '18'; expected a whole number"),
+        ("model.backbone.type", None, r"model\.backbone\.type: None; expected a name"),
+        ("model.neck.dims", 2, r"model\.neck: GlobalAveragePooling has no argument 'dims'; did you mean 'dim'"),
+        ("model.head.loss.loss_wieght", 1, r"model\.head\.loss: .* no argument 'loss_wieght'; did you mean 'loss_w"),
+        ("model.train_cfg", {"augment": []}, r"model\.train_cfg has no key 'augment'; did you mean 'augments'"),
+        (
+            "model.train_cfg",
+            {"augments": {"type": "BatchMixup", "alfa": 1.0}},
+            r"model\.train_cfg\.augments: BatchMixup has no argument 'alfa'; did you mean 'alpha'",
+        ),
+        ("optimizer", "Adam", r"optimizer: 'Adam'; expected a dict with a 'type'; optimizer\.type changes the type"),
+        ("optimizer.nesterv", True, r"optimizer: SGD has no argument 'nesterv'; did you mean 'nesterov'"),
+        ("optimizer.paramwise_cfg", {"norm_decay": 0}, r"optimizer\.paramwise_cfg has no key 'norm_decay'; did"),
+        ("optimizer_config.grad_cilp", None, r"optimizer_config has no key 'grad_cilp'; did you mean 'grad_clip'"),
+        (
+            "optimizer_config.grad_clip",
+            {"max_nrm": 1},
+            r"optimizer_config\.grad_clip: .* no argument 'max_nrm'; did you",
+        ),
+        ("lr_config", {"policy": "step", "stp": [1]}, r"lr_config: policy step has no argument 'stp'; did you"),
+        ("lr_config.policy", "stp", r"lr_config: policy: 'stp' is unknown; did you mean 'step'"),
+        ("momentum_config", {"policy": "cyclc"}, r"momentum_config: policy: 'cyclc' is unknown; did you mean 'cyclic'"),
+        ("ema", {"momentm": 1e-4}, r"ema: Ema has no argument 'momentm'; did you mean 'momentum'"),
+        ("ema", True, r"ema: True; expected a dict"),
+        ("precision", "bfloat17", r"precision: .*'bfloat17'; did you mean 'bfloat16'"),
+        ("precision", {"type": "float16", "loss_scal": 1}, r"precision: .*no argument 'loss_scal'; did you mean"),
+        ("evaluation.intervall", 1, r"evaluation: EvalHook has no argument 'intervall'; did you mean 'interval'"),
+        ("evaluation.interval", "1", r"evaluation\.interval: '1'; expected a whole number"),
+        ("evaluation.evaluator", 1, r"evaluation: EvalHook has no argument 'evaluator'"),
+        ("checkpoint_config.max_keep", 1, r"checkpoint_config: CheckpointHook has no argument 'max_keep'; did you"),
+        ("log_config.intervall", 1, r"log_config has no key 'intervall'; did you mean 'interval'"),
+        ("log_config.hooks", [{"type": "TextLogger"}], r"log_config\.hooks\[0\]\.type: 'TextLogger' is not in"),
+        (
+            "custom_hooks",
+            [{"type": "PreciseBNHook", "num_sample": 1}],
+            r"custom_hooks\[0\]: .*did you mean 'num_samples'",
+        ),
+        ("custom_hooks", [{"type": "PreciseBNHook", "priority": 1.5}], r"custom_hooks\[0\]\.priority: 1\.5; expected"),
+        ("custom_hooks", {"type": "PreciseBNHook"}, r"custom_hooks: .*; expected a list"),
+        ("workflow", [("trian", 1)], r"workflow\[0\]: \('trian', 1\); expected \('train', N\) or \('val', N\)"),
+        ("workflow", [("train", 0)], r"workflow\[0\]: \('train', 0\); expected"),
+        ("workflow", [("train", "1")], r"workflow\[0\]: .*; expected"),
+        ("parallel", "pmapp", r"parallel: 'pmapp'; did you mean 'pmap'"),
+        ("seed", 1.5, r"seed: 1\.5; expected a whole number"),
+        ("load_from", 3, r"load_from: 3; expected text or None"),
+        (
+            "custom_hooks",
+            [{"type": "ClosureHook", "fn_name": "before_run", "fn": lambda runner: None}],
+            r"a lambda of .*cannot",
+        ),
+    ],
+)
+def test_messages(path, value, message):
+    config = small()
+    *parents, last = path.split(".")
+    node = config
+    for parent in parents:
+        node[parent] = dict(node[parent])
+        node = node[parent]
+    node[last] = value
+    with pytest.raises(UserError, match=message):
+        complete(config)
+
+
+def test_all_problems_come_in_one_message():
+    config = small(log_config={"intervall": 3}, workflow=[("trian", 1)], seed="a", ema={"momentm": 1})
+    with pytest.raises(UserError) as caught:
+        complete(config)
+    first, *rest = str(caught.value).splitlines()
+    assert first == "4 problems"
+    assert [line.split()[0].rstrip(":") for line in rest] == [
+        "config.ema",
+        "config.log_config",
+        "config.workflow[0]",
+        "config.seed",
+    ]
+    assert len(caught.value.problems) == 4
+
+
+def test_what_the_run_saves_is_json():
+    json.dumps(complete(small()))
