@@ -27,6 +27,7 @@ def _entry(arch: str, *rows: Published, num_classes: int = 1000) -> Entry:
         linear_head(channels, num_classes),
         neck=None,
         preprocessing=BICUBIC,
+        classes="" if of_21k else "imagenet",
         aliases=() if of_21k else (f"convnext-{arch}_{batch}_in1k",),
         published=rows,
     )

@@ -16,6 +16,7 @@ ENTRIES = (
         ),
         neck=None,
         preprocessing=Preprocessing(448, None, mean=(0.0,) * 3, std=(255.0,) * 3),
+        classes="voc07",
         aliases=("resnet101-csra_1xb16_voc07-448px",),
         # mAP 94.98
         published=(mmcls("resnet101-csra_1xb16_voc07-448px", None, None, "csra/{}_20220722-29efb40a.pth"),),

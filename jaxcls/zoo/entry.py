@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+_CLASSES = Path(__file__).parent / "classes"
 _OPENMMLAB = "https://download.openmmlab.com/mmclassification/v0/"
 
 
@@ -145,6 +147,7 @@ class Entry:
         head: its config.
         neck: its config, several of them, or None.
         preprocessing: of the published weights.
+        classes: what the published weights tell apart: a file in `classes/`; "": nothing that has names here.
         aliases: the original's configs whose model this is.
         published: results and weights, the preferred ones first.
         arguments: more of the classifier's, such as `init_cfg`.
@@ -157,6 +160,7 @@ class Entry:
         default_factory=lambda: dict(type="GlobalAveragePooling")
     )
     preprocessing: Preprocessing = IMAGENET
+    classes: str = "imagenet"
     aliases: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -171,6 +175,13 @@ class Entry:
     def necks(self) -> Sequence[Mapping[str, Any]]:
         """The neck's parts, none where there is none."""
         return () if self.neck is None else (self.neck,) if isinstance(self.neck, Mapping) else self.neck
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes' names, or their numbers where there are none."""
+        if not self.classes:
+            return tuple(map(str, range(self.num_classes)))
+        return tuple((_CLASSES / f"{self.classes}.txt").read_text(encoding="utf-8").splitlines())
 
     @property
     def num_classes(self) -> int:

@@ -9,6 +9,7 @@ ENTRIES = (
         classes_of_backbone(),
         neck=None,
         preprocessing=Preprocessing(size=32, resize=None, mean=(33.46,), std=(78.87,)),
+        classes="mnist",
         aliases=("lenet5_mnist",),
     ),
 )

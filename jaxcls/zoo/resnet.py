@@ -28,15 +28,22 @@ def _cifar(depth: int, num_classes: int, top1: float, top5: float | None, versio
         dict(type="ResNet_CIFAR", depth=depth),
         linear_head(_CHANNELS[depth], num_classes),
         preprocessing=CIFAR10 if num_classes == 10 else CIFAR100,
+        classes=f"cifar{num_classes}",
         aliases=(name, f"resnet{depth}_8xb16-mixup_cifar10") if depth == 50 and num_classes == 10 else (name,),
         published=(mmcls(name, top1, top5, file),),
     )
 
 
 def _other(data: str, num_classes: int, preprocessing: Preprocessing, alias: str, *rows: Published) -> Entry:
-    head = linear_head(2048, num_classes, topk=(1, 5))
-    backbone = dict(type="ResNet", depth=50)
-    return Entry(f"resnet50_{data}", backbone, head, preprocessing=preprocessing, aliases=(alias,), published=rows)
+    return Entry(
+        f"resnet50_{data}",
+        dict(type="ResNet", depth=50),
+        linear_head(2048, num_classes, topk=(1, 5)),
+        preprocessing=preprocessing,
+        classes="" if data == "in21k" else data,
+        aliases=(alias,),
+        published=rows,
+    )
 
 
 def _strikes_back(recipe: str, top1: float, top5: float, version: str) -> Published:

@@ -35,6 +35,7 @@ def _entry_384(arch: str, *rows: Published, data: str = "", alias: str, num_clas
         dict(type="SwinTransformer", arch=arch, img_size=384, drop_path_rate=0.1, stage_cfgs=stage_cfgs),
         linear_head(_CHANNELS[arch], num_classes, init_cfg=None),
         preprocessing=_WHOLE_384 if not data else Preprocessing(384, (510, 510)),
+        classes="cub" if data else "imagenet",
         aliases=(alias,),
         published=rows,
         arguments=dict(init_cfg=_INIT_CFG),

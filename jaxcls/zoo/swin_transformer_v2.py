@@ -33,7 +33,7 @@ def _entry(arch: str, window: int, row: Published, after_21k: bool = False) -> E
 def _of_21k(arch: str, row: Published) -> Entry:
     backbone = dict(type="SwinTransformerV2", arch=arch, img_size=192, drop_path_rate=0.2, window_size=(12, 12, 12, 6))
     head = linear_head(_ARCHS[arch][0], 21841)
-    return Entry(f"swinv2_{arch}_w12_in21k", backbone, head, preprocessing=_IMAGES[12], published=(row,))
+    return Entry(f"swinv2_{arch}_w12_in21k", backbone, head, preprocessing=_IMAGES[12], classes="", published=(row,))
 
 
 def _row(name: str, top1: float | None, top5: float | None, file: str) -> Published:

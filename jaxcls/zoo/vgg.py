@@ -31,6 +31,7 @@ ENTRIES = (
         dict(type="MultiLabelClsHead", loss=dict(type="CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0)),
         neck=None,
         preprocessing=IMAGENET,
+        classes="voc07",
         aliases=("vgg16_8xb16_voc",),
     ),
 )

@@ -49,6 +49,14 @@ def test_names_are_unique():
                 assert seen.setdefault(name, entry.name) == entry.name, name
 
 
+def test_every_class_has_a_name():
+    for entries in FAMILIES.values():
+        for entry in entries:
+            assert len(set(entry.class_names)) == entry.num_classes, entry.name
+    assert zoo.find("resnet50").class_names[1] == "goldfish, Carassius auratus"
+    assert zoo.find("convnext_base_in21k").class_names[-1] == "21840"
+
+
 def test_every_original_config_is_an_alias():
     """As soon as its backbone and its head are there."""
     there = [
