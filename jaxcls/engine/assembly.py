@@ -25,7 +25,7 @@ from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.train_state import create_train_state
-from jaxcls.engine.step.train_step import make_eval_step, make_train_step
+from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError, refuse
 
 Config = Mapping[str, Any]
@@ -65,14 +65,7 @@ def build_evaluator(config: Config, split: str, dataset: Dataset, network: Netwo
     batch_size = -(-config["data"]["batch_size"] // devices) * devices
     batches = EvalBatches(dataset, batch_size, jax.process_index(), jax.process_count())
     loader = _loader(batches, config["data"], parallel)
-    step = make_eval_step(
-        network.classifier,
-        parallel=parallel,
-        preprocess=preprocess_of(dataset),
-        soften=network.soften,
-        precision=network.precision,
-    )
-    return Evaluator(step, loader, parallel)
+    return Evaluator(network.make_eval_step(preprocess_of(dataset)), loader, parallel)
 
 
 def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner, dict[str, Loader]]:
@@ -162,6 +155,22 @@ def describe(config: Config, image_shape: Sequence[int]) -> dict[str, Any]:
         "pipeline": evaluation_pipeline(config["data"], image_shape),
     }
     return as_json(description)
+
+
+def describe_from_data(config: Config) -> dict[str, Any]:
+    """What a checkpoint of this config would say of how to use its arrays.
+
+    Raises:
+        UserError: the data cannot be read.
+    """
+    dataset = build_dataset(config["data"]["train"], "data.train")
+    split = next((split for split in ("val", "test") if split in config["data"]), None)
+    seen = evaluation_dataset(config, split, dataset.classes, "data.train") if split else dataset
+    return {
+        **describe(config, seen.image.shape),
+        "classes": dataset.classes,
+        "batch_size": config["data"]["batch_size"],
+    }
 
 
 def _identity(config: Config, kind: type[Runner], dataset: Dataset) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from jaxcls.data.pipeline import Dataset
 from jaxcls.data.sources.labels import check_labels
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import build_precision
-from jaxcls.engine.step.train_step import to_float
+from jaxcls.engine.step.train_step import make_eval_step, to_float
 from jaxcls.errors import UserError, refuse
 from jaxcls.models import build_classifier, heads
 
@@ -59,6 +59,16 @@ class Network:
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Initial variables."""
         return jax.jit(self.classifier.init)(key, jnp.zeros((1, *self.image_shape), jnp.float32))
+
+    def make_eval_step(self, preprocess: Callable[[jax.Array], jax.Array]) -> Callable[..., Any]:
+        """What `jaxcls.make_eval_step` gives, for images that `preprocess` brings to the network."""
+        return make_eval_step(
+            self.classifier,
+            parallel=self.parallel,
+            preprocess=preprocess,
+            soften=self.soften,
+            precision=self.precision,
+        )
 
     def check(self, dataset: Dataset, where: str) -> None:
         """Refuses data that the network cannot take, from labels and shapes alone.

@@ -1,0 +1,160 @@
+"""A trained classifier from its checkpoint alone, and what it says of images."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from jaxcls.config import complete, load_config
+from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
+from jaxcls.engine import assembly
+from jaxcls.engine.checkpoints.storage import locate, read_meta
+from jaxcls.engine.checkpoints.weights import load_variables
+from jaxcls.engine.evaluation import Evaluator
+from jaxcls.engine.log import get_logger
+from jaxcls.engine.network import Network
+from jaxcls.engine.step.parallel import Parallel
+from jaxcls.errors import UserError
+from jaxcls.inference.images import GivenImages, listed
+from jaxcls.inference.preprocess import Given, Preprocess
+
+_THREADS = 4  # that read and transform images
+_MOST = 64  # images at a time, where the user does not say: a single image has to wait for as many
+
+
+class Model:
+    """A classifier and all it takes to use it.
+
+    Attributes:
+        classifier: the unbound module.
+        variables: what `classifier.apply` takes; the averaged weights where the run kept averages.
+        classes: K names.
+        image_shape: (H, W, C) as the network sees images.
+        batch_size: how many images a run evaluated at a time, at most 64.
+        preprocess: one image -> float32 (H, W, C) as the network sees it (`jaxcls.inference.preprocess.Preprocess`).
+        network: the classifier with its precision, on this process's devices.
+
+    Args:
+        description: `model` and `precision` as in a config, `classes`, `image_shape`, `pipeline`, `batch_size`.
+        folder: the checkpoint with the arrays; None: initial ones.
+
+    Raises:
+        UserError: these do not fit each other.
+    """
+
+    def __init__(self, description: Mapping[str, Any], folder: Path | None = None) -> None:
+        self.classes: tuple[str, ...] = tuple(description["classes"])
+        self.image_shape: tuple[int, ...] = tuple(description["image_shape"])
+        self.batch_size: int = min(description["batch_size"], _MOST)
+        self.preprocess = Preprocess(description["pipeline"], self.image_shape)
+        parallel = Parallel(devices=tuple(jax.local_devices()))
+        self.network = Network(description, self._dataset([]), parallel, self.image_shape)
+        self.network.check_classes(self.classes, f"checkpoint {folder}" if folder else "data.train")
+        self.classifier: nn.Module = self.network.classifier
+        variables = load_variables(self.network.shapes, folder)[0] if folder else self.network.init(jax.random.key(0))
+        self.variables: dict[str, Any] = jax.tree.map(jnp.asarray, variables)
+
+    def _dataset(self, images: Sequence[Given], multi_label: bool = False) -> Dataset:
+        source = GivenImages(images, self.classes, multi_label)
+        return Dataset(source, self.preprocess.transforms, self.preprocess.normalize)
+
+    @functools.cached_property
+    def _eval_step(self) -> Callable[..., Any]:
+        return self.network.make_eval_step(self.network.preprocess)
+
+    def evaluator(self, images: Sequence[Given], batch_size: int) -> Evaluator:
+        """The evaluation loop over images: what gives their scores is what evaluates a run."""
+        parallel = self.network.parallel
+        devices = len(parallel.devices)
+        dataset = self._dataset(images, getattr(self.classifier.head, "multi_label", False))
+        batches = EvalBatches(dataset, -(-batch_size // devices) * devices)
+        return Evaluator(self._eval_step, Loader(batches, _THREADS, parallel.place_batch), parallel)
+
+
+def init_model(
+    workdir_or_config: str | os.PathLike | ConfigDict | Mapping[str, Any], checkpoint: str | os.PathLike | None = None
+) -> Model:
+    """A trained model, ready to use. No data is needed: the checkpoint says what there is to know.
+
+    Args:
+        workdir_or_config: a work directory (its best checkpoint, else its newest), one checkpoint, or a config.
+        checkpoint: a work directory or a checkpoint with the weights for it; None: the work directory's own. A config
+            without one has initial weights, and takes the names of its classes from its data.
+
+    Raises:
+        UserError: there is no checkpoint, or it does not fit.
+    """
+    get_logger()  # what the data warns of is to be seen
+    if isinstance(workdir_or_config, str | os.PathLike):
+        workdir, folder = locate(workdir_or_config)
+        if checkpoint is None and _is_described(meta := read_meta(folder)):
+            return Model(meta, folder)
+        workdir_or_config, checkpoint = load_config(workdir / "config.json"), checkpoint or folder
+    config = complete(workdir_or_config)
+    if checkpoint is None:
+        return Model(assembly.describe_from_data(config))
+    folder = locate(checkpoint)[1]
+    meta = read_meta(folder)
+    if not _is_described(meta):
+        meta = _describe_old(folder, config)
+    return Model({**meta, "model": config["model"], "precision": config["precision"]}, folder)
+
+
+def _is_described(meta: Mapping[str, Any]) -> bool:
+    return "pipeline" in meta
+
+
+def _describe_old(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return assembly.describe_from_data(config)
+    except UserError as error:
+        raise UserError(
+            f"checkpoint {folder} was saved without its classes and pipeline, and the data of its config, which would "
+            f"tell, cannot be read: {error}"
+        ) from error
+
+
+def inference_model(
+    model: Model, images: Given | Sequence[Given], batch_size: int | None = None
+) -> list[dict[str, Any]]:
+    """What a model says of images.
+
+    The loop is that of evaluation. With the same batch size on as many devices the scores are the same, bit for bit;
+    another size may change the last bit, since XLA then adds up in another order.
+
+    Args:
+        model: what `init_model` gives.
+        images: one, or several, of any kinds: paths, folders (the images in and below them, by their paths), uint8
+            (H, W, 3) in RGB order or (H, W), a file's content as bytes, Pillow's.
+        batch_size: how many at a time; None: the model's. The last batch is filled up, so that one size is compiled.
+
+    Returns:
+        for each image, in the order given: `pred_label` (int), `pred_class` (its name), `pred_score` (0 to 1) and
+        `class_scores` (K,) float32.
+
+    Raises:
+        UserError: an image that cannot be read, by its name.
+    """
+    evaluator = model.evaluator(listed(images), model.batch_size if batch_size is None else batch_size)
+    with evaluator.loader:
+        scores = [row for batch in evaluator.predictions(model.variables) for row in batch.scores]
+    return [_result(row, model.classes) for row in scores]
+
+
+def _result(scores: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    label = int(scores.argmax())
+    return {
+        "pred_label": label,
+        "pred_score": float(scores[label]),
+        "pred_class": classes[label],
+        "class_scores": scores,
+    }
