@@ -3,7 +3,8 @@
     python evaluate.py --ckpt=work_dirs/resnet
     python evaluate.py --ckpt=work_dirs/resnet/checkpoints/20 --metrics=accuracy,f1_score --out=results.json
 
-The last line on standard output is one JSON object, metric name to number.
+The last line on standard output is one JSON object, metric name to number; a vector is a list, the confusion matrix a
+list of rows (docs/metrics.md).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from jaxcls.errors import UserError
 _CKPT = flags.DEFINE_string("ckpt", None, "A work directory (its best checkpoint, else its newest) or one checkpoint.")
 command.define_config("The recipe; default: the config saved beside the checkpoint")
 _SPLIT = flags.DEFINE_enum("split", "val", ["val", "test"], "Which data of the config.")
-_METRICS = flags.DEFINE_list("metrics", None, "Names as in jaxcls.metrics; default: the config's.")
+_METRICS = flags.DEFINE_list("metrics", None, "Names as in docs/metrics.md; default: the config's.")
 _OPTIONS = flags.DEFINE_multi_string("metric_options", [], "Option of the metrics, NAME=VALUE, e.g. topk=1,5.")
 _OUT = flags.DEFINE_string("out", None, "File for the numbers and the predictions: .json, .csv or .npz.")
 _OUT_ITEMS = flags.DEFINE_list("out_items", ["all"], f"What of each image: {', '.join(results.ITEMS)}; all; none.")

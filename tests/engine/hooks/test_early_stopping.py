@@ -124,6 +124,17 @@ def test_a_monitor_that_cannot_be_is_refused_before_the_start(tmp_path, monitor,
     assert not (tmp_path / "work").exists()
 
 
+def test_evaluations_by_iteration_in_a_training_by_epoch():
+    hook, runner = EarlyStoppingHook("accuracy_top-1", patience=1), Runner()
+    runner.hooks, runner.log_buffer = [EvalHook(Evaluator([]), by_epoch=False)], Buffer({"accuracy_top-1": 1.0})
+    hook.check(runner)
+    hook.after_train_iter(runner)
+    hook.after_train_epoch(runner)  # the same evaluation, where no logger has cleared it
+    assert runner.reason is None
+    hook.after_train_iter(runner)
+    assert runner.reason
+
+
 def test_a_training_ends_early_and_a_continued_one_at_the_same_epoch(tmp_path):
     hook = {**MONITOR, "min_delta": 100.0, "patience": 2}
     whole = train(tmp_path / "whole", hook, runner={"max_epochs": 9})

@@ -1,0 +1,74 @@
+"""Evaluations in a training, from scores to logs."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxcls.errors import UserError
+from tests.engine.tiny import Tiny, model, train
+
+
+class Diverged(Tiny):
+    """Trains, and gives NaN in evaluation mode."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        (x,) = super().__call__(x, train)
+        return (x if train else x * np.nan,)
+
+
+@pytest.mark.parametrize("save_best", ["accuracy_top-1", "log_loss", "auto"])
+def test_scores_that_are_not_finite_are_never_the_best(tmp_path, save_best):
+    runner = train(
+        tmp_path / "work",
+        model=model() | {"backbone": {"type": "tests.engine.test_evaluation:Diverged"}},
+        evaluation={"metric": ["accuracy", "log_loss", "support"], "save_best": save_best},
+        runner={"max_epochs": 1},
+    )
+    assert runner.checkpoints.best is None
+    (line,) = (json.loads(text) for text in next(tmp_path.glob("work/*.log.json")).read_text().splitlines()[-1:])
+    assert np.isnan([line[name] for name in ("accuracy_top-1", "accuracy_top-5", "log_loss", "loss")]).all()
+    assert line["support"] == 64
+    text = next(tmp_path.glob("work/*.log")).read_text()
+    assert "WARNING - 64 of 64 images have scores that are not finite: metrics are NaN" in text
+
+
+def multi_label(tmp_path, **evaluation):
+    """A training on images with several labels."""
+    images = tmp_path / "images"
+    images.mkdir()
+    lines = []
+    for i in range(8):
+        cv2.imwrite(str(images / f"{i}.png"), np.full((8, 8, 3), 30 * i, np.uint8))
+        lines.append(f"{i}.png {i % 3},{(i + 1) % 3}")
+    (tmp_path / "labels.txt").write_text("\n".join(lines) + "\n")
+    data = {
+        "type": "MultiLabelDataset",
+        "data_prefix": str(images),
+        "ann_file": str(tmp_path / "labels.txt"),
+        "pipeline": [{"type": "LoadImageFromFile"}],
+    }
+    return train(
+        tmp_path / "work",
+        model=model() | {"head": {"type": "MultiLabelLinearClsHead", "num_classes": 3}},
+        data={"batch_size": 8, "train": data, "val": data},
+        evaluation=evaluation,
+        runner={"max_epochs": 1},
+    )
+
+
+def test_the_default_fits_several_labels_an_image(tmp_path):
+    runner = multi_label(tmp_path, save_best="auto")
+    assert runner.checkpoints.best["metric"] == "mAP"
+
+
+def test_a_metric_of_one_label_is_refused_for_several(tmp_path):
+    message = r"^evaluation\.metric: 'accuracy' is not for data with several labels an image; .*mAP"
+    with pytest.raises(UserError, match=message):
+        multi_label(tmp_path, metric="accuracy")
+    assert not (tmp_path / "work").exists()
