@@ -105,12 +105,11 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
         scores: (N,).
         labels: (N,), 1 positive, 0 negative, -1 difficult: as if it were not there.
     """
-    scores, positive = _descending(scores[labels != -1], labels[labels != -1] == 1)
-    if not np.isfinite(scores).all():
+    known, positives = np.sort(scores[labels != -1]), np.sort(scores[labels == 1])
+    if not np.isfinite(known).all():
         return float("nan")
-    last = np.searchsorted(-scores, -scores[positive], side="right")
-    precision = np.cumsum(positive)[last - 1] / last
-    return float(precision.sum() / max(positive.sum(), 1))
+    right, retrieved = (len(of) - np.searchsorted(of, positives) for of in (positives, known))  # at each one's score
+    return float((right / retrieved).sum() / max(len(positives), 1))
 
 
 def roc_auc(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -133,7 +132,8 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
         scores: (N,), from 0.
         labels: (N,), 1 positive, else negative.
     """
-    scores, positive = _descending(np.asarray(scores, np.float64), labels == 1)
+    order = np.argsort(-scores)
+    scores, positive = np.asarray(scores[order], np.float64), labels[order] == 1
     if not positive.any():
         return 0.5
     last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # a threshold does not part equal scores
@@ -141,8 +141,3 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     values = np.append(scores[last], 0.0)
     best = int(np.argmax(f1))
     return float(values[best : best + 2].mean())
-
-
-def _descending(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(-scores, kind="stable")
-    return scores[order], positive[order]
