@@ -76,7 +76,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a function of the node alone raises; its messages name the place, but for the root."""
+    """What a function of the node alone raises; its messages may begin with the end of the node's place."""
 
     function: Callable[[Any], Any]
 
@@ -84,7 +84,7 @@ class Checked:
         try:
             self.function(node)
         except UserError as error:
-            yield from (f"{where.partition('.')[0]}.{problem}" for problem in error.problems)
+            yield from (_placed(problem, where) for problem in error.problems)
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,15 @@ class Slot:
         yield from problems(target, arguments, where, self.given, self.own)
         yield from _of_parts(node, self.own, where)
         yield from _of_parts(arguments, self.parts if is_own(target) else {}, where)
+
+
+def _placed(problem: str, where: str) -> str:
+    """`norm_cfg: …` of `config.model.backbone.norm_cfg` -> `config.model.backbone.norm_cfg: …`."""
+    steps = where.split(".")
+    for i in range(len(steps)):
+        if problem.startswith((f"{(end := '.'.join(steps[i:]))}:", f"{end}.", f"{end} ")):
+            return f"{where}{problem.removeprefix(end)}"
+    return f"{where}: {problem}"
 
 
 def _of_parts(node: Mapping[str, Any], parts: Mapping[str, Schema], where: str) -> Iterator[str]:

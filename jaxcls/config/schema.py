@@ -18,6 +18,8 @@ from jaxcls.engine.step.parallel import MODES
 from jaxcls.engine.step.precision import build_precision
 from jaxcls.errors import UserError, close_names
 from jaxcls.models import backbones, classifier, heads, losses, necks
+from jaxcls.models.layers import build_activation, build_conv, build_norm
+from jaxcls.models.layers.initializers import check_init_cfg
 
 NUMBER, COUNT, TEXT, PATH = Value(float), Value(int), Value(str), Value(str | None)
 
@@ -69,12 +71,19 @@ SOURCE: Schema = Each(
     ),
     or_one=True,
 )
+LAYERS: Mapping[str, Schema] = {
+    "conv_cfg": Optional(Checked(lambda node: build_conv(node, 1, 1))),
+    "norm_cfg": Optional(Checked(build_norm)),
+    "act_cfg": Optional(Checked(build_activation)),
+    "init_cfg": Optional(Checked(check_init_cfg)),
+}
 MODEL = Slot(
     classifier,
+    parts=LAYERS,
     own={
-        "backbone": Slot(backbones),
-        "neck": Optional(Slot(necks)),
-        "head": Slot(heads, own={"loss": Slot(losses)}),
+        "backbone": Slot(backbones, parts=LAYERS),
+        "neck": Optional(Slot(necks, parts=LAYERS)),
+        "head": Slot(heads, own={"loss": Slot(losses)}, parts=LAYERS),
         "train_cfg": Optional(
             Keys({"augments": Optional(Each(Slot(batch_augment, own={"num_classes": COUNT}), or_one=True))})
         ),

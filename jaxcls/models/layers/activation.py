@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxcls.errors import UserError, close_names
+from jaxcls.arguments import argument_names, unknown_keys
+from jaxcls.errors import UserError, close_names, refuse
 
 Activation = Callable[[Array], Array]
 
@@ -49,12 +50,16 @@ def build_activation(act_cfg: Mapping[str, Any] | None) -> Activation:
     """The function that `act_cfg` names; the identity for None.
 
     Raises:
-        UserError: an unknown name.
+        UserError: an unknown name or argument.
     """
     if act_cfg is None:
         return lambda x: x
+    if not isinstance(act_cfg, Mapping) or "type" not in act_cfg:
+        raise UserError(f"act_cfg: {act_cfg!r}; expected a dict with a 'type'")
     arguments = {key: value for key, value in act_cfg.items() if key not in ("type", "inplace")}
     kind = act_cfg["type"]
     if kind not in ACTIVATIONS:
-        raise UserError(f"act_cfg: type {kind!r}; {close_names(kind, ACTIVATIONS)}")
+        raise UserError(f"act_cfg: type {kind!r}; {close_names(str(kind), ACTIVATIONS)}")
+    allowed = (argument_names(ACTIVATIONS[kind]) or set()) - {"x"}
+    refuse(unknown_keys(arguments, allowed | {"type", "inplace"}, "act_cfg", kind))
     return partial(ACTIVATIONS[kind], **arguments)

@@ -20,7 +20,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.nn import initializers
 
-from jaxcls.errors import UserError, close_names
+from jaxcls.arguments import argument_names, unknown_keys
+from jaxcls.errors import UserError, close_names, refuse
 
 Initializer = Callable[..., jax.Array]
 
@@ -124,12 +125,33 @@ KINDS: dict[str, Callable[..., Initializer]] = {
 }
 
 
+def check_init_cfg(config: Any) -> None:
+    """Raises UserError for entries of an unknown type, or with arguments that nothing reads."""
+    if not isinstance(config, Mapping | list | tuple):
+        raise UserError(f"init_cfg: {config!r}; expected a dict or a list of dicts")
+    refuse(problem for entry in _as_entries(config) for problem in _problems(entry))
+
+
+def _problems(entry: Any, kind: str | None = None) -> Iterator[str]:
+    """What is wrong with an entry; an override of one is of its `kind` where it names none."""
+    if not isinstance(entry, Mapping) or (kind := entry.get("type", kind)) is None:
+        yield f"init_cfg: {entry!r}; expected a dict with a 'type'"
+        return
+    if kind not in (*KINDS, "Pretrained"):
+        yield f"init_cfg: type {kind!r}; {close_names(str(kind), (*KINDS, 'Pretrained'))}"
+        return
+    arguments = (argument_names(KINDS[kind]) or set()) if kind in KINDS else {"checkpoint", "prefix"}
+    yield from unknown_keys(entry, {*arguments, *_OF_ENTRIES}, "init_cfg", kind)
+    for override in _as_entries(entry.get("override")):
+        yield from _problems(override, kind)
+
+
 def _initializer(entry: Mapping[str, Any], is_bias: bool) -> Initializer:
     """What one `init_cfg` entry gives a layer's weight or bias."""
     kind = entry["type"]
     if kind not in KINDS:
         raise UserError(f"init_cfg: type {kind!r}; {close_names(kind, KINDS)}")
-    arguments = {k: v for k, v in entry.items() if k not in ("type", "layer", "override", "name", "bias", "bias_prob")}
+    arguments = {k: v for k, v in entry.items() if k not in _OF_ENTRIES}
     if is_bias:
         prob = entry.get("bias_prob")
         return constant(entry.get("bias", 0.0) if prob is None else -math.log((1.0 - prob) / prob))
@@ -137,6 +159,9 @@ def _initializer(entry: Mapping[str, Any], is_bias: bool) -> Initializer:
         return KINDS[kind](**arguments)
     except TypeError as error:
         raise UserError(f"init_cfg: {kind}: {error}") from error
+
+
+_OF_ENTRIES = ("type", "layer", "override", "name", "bias", "bias_prob")  # what each may have, of whatever type
 
 
 def _as_entries(config: Any) -> tuple[Mapping[str, Any], ...]:

@@ -13,7 +13,8 @@ from flax import linen as nn
 from jax import Array, lax
 
 from jaxcls import collectives
-from jaxcls.errors import UserError, close_names
+from jaxcls.arguments import unknown_keys
+from jaxcls.errors import UserError, close_names, refuse
 from jaxcls.models.layers.initializers import Initializer, constant, from_init_cfg
 
 # the collection in which a norm with `requires_grad=False` says that its parameters stay as they are
@@ -181,9 +182,7 @@ def build_norm(norm_cfg: Mapping[str, Any], name: str | None = None, **overrides
     _, layer, defaults = _kind(norm_cfg)
     fields = set(layer.__dataclass_fields__) - {"parent", "name", "layer_types"}  # type: ignore[attr-defined]
     arguments = {key: value for key, value in norm_cfg.items() if key != "type"}
-    for key in arguments:
-        if key not in fields:
-            raise UserError(f"norm_cfg: {norm_cfg['type']} has no argument {key!r}; {close_names(key, fields)}")
+    refuse(unknown_keys(arguments, fields | {"type"}, "norm_cfg", norm_cfg["type"]))
     if layer is GroupNorm and "num_groups" not in arguments:
         raise UserError(f"norm_cfg: {norm_cfg['type']} needs 'num_groups'")
     overrides = {key: value for key, value in overrides.items() if key in fields}
@@ -191,7 +190,9 @@ def build_norm(norm_cfg: Mapping[str, Any], name: str | None = None, **overrides
 
 
 def _kind(norm_cfg: Mapping[str, Any]) -> tuple[str, Callable[..., nn.Module], dict[str, Any]]:
+    if not isinstance(norm_cfg, Mapping) or "type" not in norm_cfg:
+        raise UserError(f"norm_cfg: {norm_cfg!r}; expected a dict with a 'type'")
     kind = norm_cfg["type"]
     if kind not in _KINDS:
-        raise UserError(f"norm_cfg: type {kind!r}; {close_names(kind, _KINDS)}")
+        raise UserError(f"norm_cfg: type {kind!r}; {close_names(str(kind), _KINDS)}")
     return _KINDS[kind]

@@ -9,7 +9,7 @@ from jaxcls.errors import UserError
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("SGD", "optimizer: expected a dict, got 'SGD'"),
+        ("SGD", "optimizer: 'SGD'; expected a dict with a 'type'; optimizer.type changes the type alone"),
         ({"lr": 1.0}, "optimizer.type: None; Allowed: Adam, "),
         ({"type": "SDG", "lr": 1.0}, "optimizer.type: 'SDG'; did you mean 'SGD' or 'sgd'"),
         ({"type": "adam", "betas": (0.9, 0.9), "lr": 1.0}, "optimizer: adam has no argument 'betas'"),
