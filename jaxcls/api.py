@@ -23,6 +23,7 @@ from jaxcls.engine.log import close_log, get_logger, last_timestamp, open_log, q
 from jaxcls.engine.network import Network
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.workdir import check_free, held
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -49,8 +50,7 @@ def train_model(
     quiet_others()
     config, workdir = complete(config), expand(workdir)
     own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
-    if not (resume or own) and (workdir / "config.json").exists():
-        raise UserError(f"{workdir} holds a run already; continue it with --resume, or give another --workdir")
+    check_free(workdir, continues=bool(resume or own))
     with ExitStack() as stack:
         stack.callback(close_log)
         runner, loaders = assembly.build_runner(config, workdir, validate)
@@ -65,6 +65,9 @@ def train_model(
                 runner.timestamp = last_timestamp(workdir) or runner.timestamp
             elif config["load_from"]:
                 load_from(runner, config["load_from"])
+            runner.work_dir.mkdir(parents=True, exist_ok=True)
+            if processes.is_first():
+                stack.enter_context(held(workdir))
             _begin(runner, config, loaders["train"])
         except OSError as error:
             raise UserError(f"the work directory cannot be written: {error}") from error
@@ -73,10 +76,12 @@ def train_model(
 
 
 def _begin(runner: Runner, config: Mapping[str, Any], loader: Loader) -> None:
-    """The work directory, its config and the log's first lines."""
-    runner.work_dir.mkdir(parents=True, exist_ok=True)
+    """The work directory's config and the log's first lines."""
+    assert runner.checkpoints is not None
     if processes.is_first():
         save_config(config, runner.work_dir / "config.json")
+        if runner.checkpoints.best is None:  # what an earlier run noted is not this one's
+            (runner.work_dir / "best.json").unlink(missing_ok=True)
     open_log(runner.work_dir / f"{runner.timestamp}.log")
     runner.logger.info("Environment info:\n%s", runner.meta["env_info"])
     runner.logger.info("Config:\n%s", json.dumps(as_json(config), indent=2))

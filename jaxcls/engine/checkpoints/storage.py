@@ -235,6 +235,11 @@ def numbered(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
 
 
+def has_checkpoint(workdir: Path) -> bool:
+    """Whether a work directory holds a checkpoint, of a run that went on or one that a signal stopped."""
+    return bool(numbered(workdir / FOLDER) or numbered(workdir / INTERRUPTED))
+
+
 def _iteration(folder: Path) -> int:
     """A checkpoint's iteration; -1 where it cannot be read."""
     try:
