@@ -23,8 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-# Buffers: how many batches a BatchNorm has seen, which nothing reads, and what Swin computes from its window's size.
-_IGNORED = ("num_batches_tracked", "relative_position_index", "attn_mask")
+from jaxcls.convert.readers import Tensor
+from jaxcls.convert.recognise import rename
+from jaxcls.errors import UserError
+
 _STATISTICS = {"mean": "running_mean", "var": "running_var"}
 
 
@@ -60,6 +62,7 @@ def convert_state_dict(
 ) -> dict[str, Any]:
     """The Flax variables that a PyTorch state dict holds.
 
+    Its names may be the original's or those of another source that `jaxcls.convert.names` knows for this backbone.
     Position embeddings and relative position tables that are for another size of images or windows are resized.
 
     Args:
@@ -71,27 +74,94 @@ def convert_state_dict(
         `{"params": …, "batch_stats": …}` of NumPy arrays.
 
     Raises:
-        ValueError: names that the model lacks, names that the state dict lacks and shapes that differ, all of them.
+        UserError: names that the model lacks, names that the state dict lacks and shapes that differ, all of them.
     """
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
     expected = jax.eval_shape(classifier.init, jax.random.key(0), images)
-    remaining = {name: value for name, value in state_dict.items() if not name.endswith(_IGNORED)}
-    problems, converted = [], {}
-    for name, path, leaf in _leaves(expected):
-        if name not in remaining:
+    source, found = read_state_dict(classifier, state_dict, expected)
+    problems, wanted = [], {path: (name, leaf) for name, path, leaf in _leaves(expected)}
+    for path, (name, leaf) in wanted.items():
+        if path not in found:
             problems.append(f"missing {name} {_original_shape(path, leaf)}")
-            continue
-        value, shape = np.asarray(remaining.pop(name)), _original_shape(path, leaf)
-        if value.shape != shape:
-            value = classifier.resize_on_load(path[1:], value, shape)  # none of these has another layout here
-        if value.shape != shape:
-            problems.append(f"{name} has shape {value.shape}, expected {shape}")
-            continue
-        converted[path] = _transposed(value, _layout(path, value.ndim, to_flax=True)).astype(leaf.dtype)
-    problems += [f"unexpected {name} {np.shape(value)}" for name, value in remaining.items()]
+        elif found[path].shape != leaf.shape:
+            shape = _original_shape(path, found[path])
+            problems.append(f"{name} has shape {shape}, expected {_original_shape(path, leaf)}")
+    unknown = {".".join(path[1:]): value for path, value in found.items() if path not in wanted}
+    problems += [f"unexpected {name} {tuple(np.shape(value))}" for name, value in unknown.items()]
     if problems:
-        raise ValueError(f"state dict does not fit the model, {len(problems)} problems: " + "; ".join(problems))
-    return jax.tree_util.tree_map_with_path(lambda path, _: converted[tuple(key.key for key in path)], dict(expected))
+        raise UserError(
+            f"state dict ({source}) does not fit the model, {len(problems)} problems: {'; '.join(problems)}"
+        )
+    return jax.tree_util.tree_map_with_path(lambda path, _: found[tuple(key.key for key in path)], dict(expected))
+
+
+def read_state_dict(
+    classifier: nn.Module, state_dict: Mapping[str, Any], variables: Mapping[str, Any], part: str = "backbone"
+) -> tuple[str, dict[tuple[str, ...], Any]]:
+    """What a state dict holds, by the paths of Flax variables; whether it fits is not asked.
+
+    Args:
+        classifier: whose names are looked for; it resizes what is for images or windows of another size.
+        state_dict: as `convert_state_dict` takes it.
+        variables: the classifier's, or their shapes.
+        part: what the state dict may be of, alone.
+
+    Returns:
+        whose names they are; path -> array, in Flax's layout and the dtype of `variables`. What the classifier does
+        not know has the path ("params", name), and is as it was given.
+
+    Raises:
+        UserError: two names for one variable, or values that are no floating-point numbers.
+    """
+    wanted = {name: (path, leaf) for name, path, leaf in _leaves(variables)}
+    shapes = {name: _original_shape(path, leaf) for name, (path, leaf) in wanted.items()}
+    renamed = rename(classifier, state_dict, shapes, part)
+    problems, found = list(renamed.problems), dict[tuple[str, ...], Any]()
+    for name, value in renamed.values.items():
+        if name not in wanted:
+            found["params", name] = value
+            continue
+        path, leaf = wanted[name]
+        try:
+            found[path] = _read(classifier, path, value, leaf)
+        except _UnfitError as error:
+            problems.append(f"{name} {error}")
+    if problems:
+        raise UserError(f"state dict ({renamed.source}): {len(problems)} problems: {'; '.join(problems)}")
+    return renamed.source, found
+
+
+class _UnfitError(Exception):
+    """Values that are none of a parameter's."""
+
+
+def _read(classifier: nn.Module, path: tuple[str, ...], value: Any, leaf: Any) -> np.ndarray:
+    """A parameter's values in Flax's layout, resized where the classifier can."""
+    value = value if hasattr(value, "dtype") else np.asarray(value)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        raise _UnfitError(f"is {value.dtype}, expected floating-point numbers")
+    shape = tuple(value.shape)
+    axes, expected = _layout(path, len(leaf.shape), to_flax=False), _original_shape(path, leaf)
+    if isinstance(value, Tensor) and shape == expected:  # never twice in memory
+        found = np.empty(leaf.shape, leaf.dtype)
+        value.copy_into(found if axes is None else found.transpose(axes))
+        return found
+    try:
+        value = np.asarray(value)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise _UnfitError(f"cannot be made of what is there ({error})") from error
+    if shape != expected:
+        value = value.reshape(expected) if _is_same(shape, expected) else value
+        value = classifier.resize_on_load(path[1:], value, expected)  # none of these has another layout here
+    return _transposed(value, _layout(path, value.ndim, to_flax=True)).astype(leaf.dtype)
+
+
+def _is_same(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether only 1s at the end differ: linear layers and 1x1 convolutions, factors (C,) and (C, 1, 1)."""
+    short, long = sorted((shape, expected), key=len)
+    return long == short + (1,) * (len(long) - len(short))
 
 
 def _original_shape(path: tuple[str, ...], leaf: Any) -> tuple[int, ...]:

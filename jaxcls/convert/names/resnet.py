@@ -1,0 +1,46 @@
+"""ResNet: torchvision and timm (the same names), timm's deep stems, transformers."""
+
+from jaxcls.convert.renaming import Rows, Table
+
+_STAGES: Rows = {"layer{i}.{j}": "backbone.layer{i}.{j}", "fc": "head.fc"}
+
+TABLES = (
+    Table(
+        ("torchvision", "timm"),
+        {"conv1": "backbone.conv1", "bn1": "backbone.bn1", **_STAGES},
+    ),
+    Table(
+        ("timm",),  # ResNet-C and -D
+        {
+            "conv1.0": "backbone.stem.0.conv",
+            "conv1.1": "backbone.stem.0.bn",
+            "conv1.3": "backbone.stem.1.conv",
+            "conv1.4": "backbone.stem.1.bn",
+            "conv1.6": "backbone.stem.2.conv",
+            "bn1": "backbone.stem.2.bn",
+            # where nothing is pooled timm has an identity, the original nothing
+            "layer1.0.downsample.1": "backbone.layer1.0.downsample.0",
+            "layer1.0.downsample.2": "backbone.layer1.0.downsample.1",
+            **_STAGES,
+        },
+    ),
+    Table(
+        ("transformers",),
+        {
+            "resnet.embedder.embedder.convolution": "backbone.conv1",
+            "resnet.embedder.embedder.normalization": "backbone.bn1",
+            **{
+                f"resnet.encoder.stages.{stage}.layers.{{i}}.{source}": f"backbone.layer{stage + 1}.{{i}}.{target}"
+                for stage in range(4)
+                for source, target in {
+                    "shortcut.convolution": "downsample.0",
+                    "shortcut.normalization": "downsample.1",
+                    **{f"layer.{i}.convolution": f"conv{i + 1}" for i in range(3)},
+                    **{f"layer.{i}.normalization": f"bn{i + 1}" for i in range(3)},
+                }.items()
+            },
+            "classifier.1": "head.fc",
+        },
+        base="resnet.",
+    ),
+)

@@ -1,0 +1,97 @@
+"""Vision Transformers and DeiT without its token: torchvision, timm, transformers, google's archives."""
+
+from jaxcls.convert.layouts import FLAX, FLAX_FROM_HEADS, FLAX_TO_HEADS
+from jaxcls.convert.renaming import As, Rows, Table
+
+_LAYER = "backbone.layers.{i}"
+_TRANSFORMERS: Rows = {
+    "vit.embeddings.cls_token": "backbone.cls_token",
+    "vit.embeddings.position_embeddings": "backbone.pos_embed",
+    "vit.embeddings.patch_embeddings.projection": "backbone.patch_embed.projection",
+    "vit.encoder.layer.{i}.layernorm_before": f"{_LAYER}.ln1",
+    "vit.encoder.layer.{i}.layernorm_after": f"{_LAYER}.ln2",
+    tuple(f"vit.encoder.layer.{{i}}.attention.attention.{part}" for part in ("query", "key", "value")): (
+        f"{_LAYER}.attn.qkv"
+    ),
+    "vit.encoder.layer.{i}.attention.output.dense": f"{_LAYER}.attn.proj",
+    "vit.encoder.layer.{i}.intermediate.dense": f"{_LAYER}.ffn.layers.0.0",
+    "vit.encoder.layer.{i}.output.dense": f"{_LAYER}.ffn.layers.1",
+    "vit.layernorm": "backbone.ln1",
+    "vit.pooler": None,
+    "classifier": "head.layers.head",
+    # as release 5 names them in memory
+    "vit.layers.{i}.layernorm_before": f"{_LAYER}.ln1",
+    "vit.layers.{i}.layernorm_after": f"{_LAYER}.ln2",
+    tuple(f"vit.layers.{{i}}.attention.{part}_proj" for part in "qkv"): f"{_LAYER}.attn.qkv",
+    "vit.layers.{i}.attention.o_proj": f"{_LAYER}.attn.proj",
+    "vit.layers.{i}.mlp.fc1": f"{_LAYER}.ffn.layers.0.0",
+    "vit.layers.{i}.mlp.fc2": f"{_LAYER}.ffn.layers.1",
+}
+_BLOCK = "Transformer.encoderblock_{i}"
+_ATTENTION = f"{_BLOCK}.MultiHeadDotProductAttention_1"
+_HEADS = ("query", "key", "value")
+_GOOGLE: Rows = {
+    "cls": "backbone.cls_token",
+    "Transformer.posembed_input.pos_embedding": "backbone.pos_embed",
+    "embedding.kernel": As("backbone.patch_embed.projection.weight", FLAX),
+    "embedding.bias": "backbone.patch_embed.projection.bias",
+    f"{_BLOCK}.LayerNorm_0.scale": f"{_LAYER}.ln1.weight",
+    f"{_BLOCK}.LayerNorm_0.bias": f"{_LAYER}.ln1.bias",
+    tuple(f"{_ATTENTION}.{part}.kernel" for part in _HEADS): As(f"{_LAYER}.attn.qkv.weight", FLAX_TO_HEADS),
+    tuple(f"{_ATTENTION}.{part}.bias" for part in _HEADS): As(f"{_LAYER}.attn.qkv.bias", FLAX_TO_HEADS),
+    f"{_ATTENTION}.out.kernel": As(f"{_LAYER}.attn.proj.weight", FLAX_FROM_HEADS),
+    f"{_ATTENTION}.out.bias": f"{_LAYER}.attn.proj.bias",
+    f"{_BLOCK}.LayerNorm_2.scale": f"{_LAYER}.ln2.weight",
+    f"{_BLOCK}.LayerNorm_2.bias": f"{_LAYER}.ln2.bias",
+    f"{_BLOCK}.MlpBlock_3.Dense_0.kernel": As(f"{_LAYER}.ffn.layers.0.0.weight", FLAX),
+    f"{_BLOCK}.MlpBlock_3.Dense_0.bias": f"{_LAYER}.ffn.layers.0.0.bias",
+    f"{_BLOCK}.MlpBlock_3.Dense_1.kernel": As(f"{_LAYER}.ffn.layers.1.weight", FLAX),
+    f"{_BLOCK}.MlpBlock_3.Dense_1.bias": f"{_LAYER}.ffn.layers.1.bias",
+    "Transformer.encoder_norm.scale": "backbone.ln1.weight",
+    "Transformer.encoder_norm.bias": "backbone.ln1.bias",
+    "pre_logits.kernel": As("head.layers.pre_logits.weight", FLAX),
+    "pre_logits.bias": "head.layers.pre_logits.bias",
+    "head.kernel": As("head.layers.head.weight", FLAX),
+    "head.bias": "head.layers.head.bias",
+}
+
+TABLES = (
+    Table(
+        ("torchvision",),
+        {
+            "class_token": "backbone.cls_token",
+            "encoder.pos_embedding": "backbone.pos_embed",
+            "conv_proj": "backbone.patch_embed.projection",
+            "encoder.layers.encoder_layer_{i}.ln_1": f"{_LAYER}.ln1",
+            "encoder.layers.encoder_layer_{i}.ln_2": f"{_LAYER}.ln2",
+            "encoder.layers.encoder_layer_{i}.self_attention.in_proj_weight": f"{_LAYER}.attn.qkv.weight",
+            "encoder.layers.encoder_layer_{i}.self_attention.in_proj_bias": f"{_LAYER}.attn.qkv.bias",
+            "encoder.layers.encoder_layer_{i}.self_attention.out_proj": f"{_LAYER}.attn.proj",
+            "encoder.layers.encoder_layer_{i}.mlp.0": f"{_LAYER}.ffn.layers.0.0",
+            "encoder.layers.encoder_layer_{i}.mlp.3": f"{_LAYER}.ffn.layers.1",
+            "encoder.layers.encoder_layer_{i}.mlp.linear_1": f"{_LAYER}.ffn.layers.0.0",  # before 0.15
+            "encoder.layers.encoder_layer_{i}.mlp.linear_2": f"{_LAYER}.ffn.layers.1",
+            "encoder.ln": "backbone.ln1",
+            "heads.pre_logits": "head.layers.pre_logits",
+            "heads.head": "head.layers.head",
+        },
+    ),
+    Table(
+        ("timm",),
+        {
+            "cls_token": "backbone.cls_token",
+            "pos_embed": "backbone.pos_embed",
+            "patch_embed.proj": "backbone.patch_embed.projection",
+            "blocks.{i}.norm1": f"{_LAYER}.ln1",
+            "blocks.{i}.norm2": f"{_LAYER}.ln2",
+            "blocks.{i}.attn": f"{_LAYER}.attn",
+            "blocks.{i}.mlp.fc1": f"{_LAYER}.ffn.layers.0.0",
+            "blocks.{i}.mlp.fc2": f"{_LAYER}.ffn.layers.1",
+            "norm": "backbone.ln1",
+            "pre_logits.fc": "head.layers.pre_logits",
+            "head": "head.layers.head",
+        },
+    ),
+    Table(("transformers",), _TRANSFORMERS, base="vit."),
+    Table(("google",), _GOOGLE),
+)

@@ -1,0 +1,155 @@
+"""Whose names a state dict has, and the same values under the original's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flax import linen as nn
+
+from jaxcls.convert.names import tables_of
+from jaxcls.convert.renaming import Row, Table
+
+_ORIGINAL = "MMClassification"
+# What wrappers and training scripts put before all names.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "encoder.")
+# Buffers: how many batches a BatchNorm has seen, which nothing reads, and what is computed from a window's or an
+# image's size.
+_IGNORED = (*("num_batches_tracked", "relative_position_index", "relative_coords_table", "attn_mask", "position_ids"),)
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A state dict under the original's names.
+
+    Attributes:
+        source: whose names it had, and the prefix that was taken off, for the log.
+        values: name -> array, or what `numpy.asarray` reads when it is asked to; what no row knows keeps its name.
+        problems: names that stand for the same.
+    """
+
+    source: str
+    values: dict[str, Any]
+    problems: list[str]
+
+
+class _Read:
+    """Values that are put together from others when they are asked for."""
+
+    def __init__(self, parts: Sequence[Any], together: Callable[[list[np.ndarray]], np.ndarray]) -> None:
+        self._parts, self._together = parts, together
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What it will have."""
+        return self._together([np.broadcast_to(np.int8(0), np.shape(part)) for part in self._parts]).shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """What it will have."""
+        return np.result_type(*(part.dtype for part in self._parts))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._together([np.asarray(part) for part in self._parts]), dtype)
+
+
+def rename(classifier: nn.Module, state_dict: Mapping[str, Any], shapes: Shapes, part: str = "backbone") -> Renamed:
+    """Recognises the source by its names.
+
+    Args:
+        classifier: whose backbone's tables are tried, the original's names first.
+        state_dict: name -> array.
+        shapes: the classifier's parameters, as the original names them, with the shapes that they have there.
+        part: what it may be alone, without the part's name.
+    """
+    values = {name: value for name, value in state_dict.items() if not name.endswith(_IGNORED)}
+    original = Table((_ORIGINAL,), {"": ""}, base=f"{part}.")
+    dotted = [name.replace("/", ".") for name in values]  # google's are paths
+    spellings = _spellings(dotted if len(set(dotted)) == len(values) else list(values))
+    tried = [
+        _Attempt(table, prefix, names, shapes)
+        for prefix, names in spellings
+        for table in (original, *tables_of(classifier))
+        for names in _with_base(table, names)
+    ]
+    best = max(tried, key=lambda attempt: attempt.score)
+    return best.rename(dict(zip(best.names, values.items(), strict=True)))
+
+
+def _spellings(names: list[str]) -> list[tuple[str, list[str]]]:
+    """(prefix taken off, names), all that there may be."""
+    spellings = [("", names)]
+    for taken, current in spellings:  # which grows on the way
+        for prefix in _PREFIXES:
+            having = sum(name.startswith(prefix) for name in current)
+            shorter = [name.removeprefix(prefix) for name in current]
+            if 2 * having > len(current) and len(set(shorter)) == len(current):
+                spellings.append((taken + prefix, shorter))
+    return spellings
+
+
+def _with_base(table: Table, names: list[str]) -> list[list[str]]:
+    alone = table.base and not any(name.startswith(table.base) for name in names)
+    return [names, [table.base + name for name in names]] if alone else [names]
+
+
+class _Attempt:
+    """A state dict's names read by one table."""
+
+    def __init__(self, table: Table, prefix: str, names: list[str], shapes: Shapes) -> None:
+        self._table, self._prefix, self.names, self._shapes = table, prefix, names, shapes
+        rows = [(name, found) for name, found in zip(names, map(table.find, names), strict=True) if found]
+        dropped = {name for name, found in rows if not found.names}
+        known = {name: found for name, found in rows if found.names and shapes.keys() >= set(found.names)}
+        covered = {target for found in known.values() for target in found.names}
+        self._known, self._dropped = known, dropped
+        self.score = len(covered) - (len(names) - len(known) - len(dropped))
+
+    def rename(self, values: Mapping[str, tuple[str, Any]]) -> Renamed:
+        """The values under the original's names; `values` is spelling -> (name, value)."""
+        pieces: dict[tuple[str, ...], dict[int, str]] = {}
+        rows: dict[tuple[str, ...], Row] = {}
+        problems, made = [], {}
+        for spelling, found in self._known.items():
+            places = pieces.setdefault(found.names, {})
+            if found.place in places:
+                first, second = values[places[found.place]][0], values[spelling][0]
+                problems.append(f"{first} and {second} both stand for {', '.join(found.names)}")
+            places[found.place], rows[found.names] = spelling, found.row
+        left = [name for name in self.names if name not in self._known and name not in self._dropped]
+        for targets, places in pieces.items():
+            if len(places) == len(rows[targets].sources):
+                parts = [values[places[place]][1] for place in sorted(places)]
+                made.update(self._values(rows[targets], targets, parts))
+            else:
+                left += places.values()
+        unknown = {values[spelling][0]: values[spelling][1] for spelling in left}
+        problems += [f"{name} is there beside what stands for it" for name in unknown.keys() & made.keys()]
+        return Renamed(self._source, {**unknown, **made}, problems)
+
+    @property
+    def _source(self) -> str:
+        names = " or ".join(self._table.sources)
+        return f"{names}'s names" + (f" after {self._prefix!r}" if self._prefix else "")
+
+    def _values(self, row: Row, targets: tuple[str, ...], parts: list[Any]) -> dict[str, Any]:
+        if row.layout is None and len(parts) == len(targets) == 1:
+            return {targets[0]: parts[0]}
+        read = row.layout.read if row.layout else np.asarray
+
+        def together(arrays: list[np.ndarray]) -> np.ndarray:
+            return np.concatenate([read(array) for array in arrays]) if len(arrays) > 1 else read(arrays[0])
+
+        if len(targets) == 1:
+            return {targets[0]: _Read(parts, together)}
+        ends = np.cumsum([self._shapes[target][0] for target in targets])
+        pieces = [slice(end - self._shapes[target][0], end) for target, end in zip(targets, ends, strict=True)]
+        return {target: _Read(parts, _piece(together, piece)) for target, piece in zip(targets, pieces, strict=True)}
+
+
+def _piece(whole: Callable[[list[np.ndarray]], np.ndarray], piece: slice) -> Callable[[list[np.ndarray]], np.ndarray]:
+    return lambda arrays: whole(arrays)[piece]

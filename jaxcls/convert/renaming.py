@@ -1,0 +1,135 @@
+"""The names of other sources' parameters <-> those of the original, by a table of rows.
+
+A row is `source: target`. Each side is the beginning of a name, up to a dot or its end; what follows is carried over.
+`{i}` stands for a number, the same on both sides::
+
+    "blocks.{i}.norm1": "backbone.layers.{i}.ln1"
+
+The first row that fits counts. A source may be a tuple of names, whose values follow each other along the first axis
+(query, key and value are one projection in the original); a target may be one, too, among whose names the values are
+divided. `As(target, layout)` says that the values lie otherwise at the source, and None that they are not needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from jaxcls.convert.layouts import Layout
+
+Names = str | tuple[str, ...]
+
+
+class As(NamedTuple):
+    """A target whose values lie otherwise at the source."""
+
+    target: Names
+    layout: Layout
+
+
+Rows = Mapping[Names, Names | As | None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table, in full."""
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    layout: Layout | None
+
+
+class Found(NamedTuple):
+    """What a name stands for.
+
+    Attributes:
+        row: its row.
+        place: its place among the row's names of that side.
+        names: the names of the other side, in full.
+    """
+
+    row: Row
+    place: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a family and a source.
+
+    Attributes:
+        sources: whose names these are, for the log and for `--to`.
+        rows: source -> target.
+        base: what the backbone's names begin with; a backbone saved alone may lack it.
+    """
+
+    sources: tuple[str, ...]
+    rows: Rows
+    base: str = ""
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        made = []
+        for sources, target in self.rows.items():
+            targets, layout = target if isinstance(target, As) else (target, None)
+            made.append(Row(_tuple(sources), () if targets is None else _tuple(targets), layout))
+        return made
+
+    @cached_property
+    def _by_source(self) -> _Index:
+        return _Index([(row, row.sources, row.targets) for row in self._rows])
+
+    @cached_property
+    def _by_target(self) -> _Index:
+        return _Index([(row, row.targets, row.sources) for row in self._rows])
+
+    def find(self, name: str) -> Found | None:
+        """What a source's name stands for; None where the table does not know it."""
+        return self._by_source.find(name)
+
+    def find_back(self, name: str) -> Found | None:
+        """The source's names for one of the original's; None where the table does not know it."""
+        return self._by_target.find(name)
+
+
+def _tuple(names: Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
+
+
+class _Index:
+    """One side of a table's rows as one pattern."""
+
+    def __init__(self, rows: list[tuple[Row, tuple[str, ...], tuple[str, ...]]]) -> None:
+        self._entries: dict[str, tuple[Row, int, tuple[str, ...]]] = {}
+        patterns = []
+        for row, own, others in rows:
+            for place, beginning in enumerate(own):
+                key = f"row{len(self._entries)}"
+                self._entries[key] = (row, place, others)
+                patterns.append(_pattern(beginning, key))
+        self._pattern = re.compile("|".join(patterns))
+
+    def find(self, name: str) -> Found | None:
+        match = self._pattern.match(name)
+        if match is None or match.lastgroup is None:
+            return None
+        row, place, others = self._entries[match.lastgroup]
+        rest = name[match.end() :]
+        rest = rest if rest.startswith(".") or not rest else f".{rest}"
+        numbers = {key.rpartition("_")[2]: number for key, number in match.groupdict().items() if number and "_" in key}
+        return Found(row, place, tuple((other.format(**numbers) + rest).lstrip(".") for other in others))
+
+
+def _pattern(beginning: str, key: str) -> str:
+    """A regular expression for names that begin so, its numbers as groups `key_i`."""
+    if not beginning:
+        return f"(?P<{key}>)"
+    parts, seen = [], set[str]()
+    for text, number in re.findall(r"([^{}]+)|\{(\w)\}", beginning):
+        again = f"(?P={key}_{number})"
+        parts.append(re.escape(text) if text else again if number in seen else rf"(?P<{key}_{number}>\d+)")
+        seen.add(number)
+    return rf"(?P<{key}>{''.join(parts)})(?=\.|$)"
