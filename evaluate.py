@@ -2,6 +2,7 @@
 
     python evaluate.py --ckpt=work_dirs/resnet
     python evaluate.py --ckpt=work_dirs/resnet/checkpoints/20 --metrics=accuracy,f1_score --out=results.json
+    python evaluate.py --ckpt=resnet50.pth --config=configs/resnet.py:imagenet2012
 
 The last line on standard output is one JSON object, metric name to number; a vector is a list, the confusion matrix a
 list of rows (docs/metrics.md).
@@ -18,7 +19,9 @@ import jaxcls
 from jaxcls import command, results
 from jaxcls.errors import UserError
 
-_CKPT = flags.DEFINE_string("ckpt", None, "A work directory (its best checkpoint, else its newest) or one checkpoint.")
+_CKPT = flags.DEFINE_string(
+    "ckpt", None, "A work directory (its best checkpoint, else its newest), one checkpoint, or a file of weights."
+)
 command.define_config("The recipe; default: the config saved beside the checkpoint")
 _SPLIT = flags.DEFINE_enum("split", "val", ["val", "test"], "Which data of the config.")
 _METRICS = flags.DEFINE_list("metrics", None, "Names as in docs/metrics.md; default: the config's.")
@@ -47,11 +50,11 @@ def metric_options(pairs: list[str]) -> dict[str, object]:
 
 def main() -> None:
     """Flags to one call, and its numbers out."""
-    from jaxcls.engine.checkpoints.storage import locate
+    from jaxcls.engine.checkpoints.loading import config_beside
 
     if _CKPT.value is None:
-        raise UserError("--ckpt is missing; give a work directory or one checkpoint in it")
-    config = command.given_config(default=f"{locate(_CKPT.value)[0]}/config.json")
+        raise UserError("--ckpt is missing; give a work directory, one checkpoint in it, or a file of weights")
+    config = command.given_config(default=config_beside(_CKPT.value))
     out = results.Results(_OUT.value, _OUT_ITEMS.value) if _OUT.value else None
     numbers, classes = jaxcls.evaluate_model(
         config,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jaxcls import metrics, recipes, zoo
     from jaxcls.api import evaluate_model, train_model
     from jaxcls.data.pipeline import build_transform
+    from jaxcls.engine.checkpoints.loading import load_checkpoint
     from jaxcls.engine.optim import build_optimizer
     from jaxcls.engine.optim.schedules import build_lr_schedule
     from jaxcls.engine.step.train_state import TrainState, create_train_state
@@ -34,6 +35,7 @@ __all__ = [
     "inference_model",
     "init_model",
     "list_models",
+    "load_checkpoint",
     "make_eval_step",
     "make_train_step",
     "metrics",
@@ -53,6 +55,7 @@ _MODULES = {
     "inference_model": "inference",
     "init_model": "inference",
     "list_models": "zoo",
+    "load_checkpoint": "engine.checkpoints.loading",
     "make_eval_step": "engine.step.train_step",
     "make_train_step": "engine.step.train_step",
     "train_model": "api",

@@ -16,8 +16,8 @@ from jaxcls.data.pipeline import Loader, TrainBatches
 from jaxcls.data.report import class_report
 from jaxcls.engine import assembly, processes
 from jaxcls.engine.checkpoints.continuation import continue_run, load_from
-from jaxcls.engine.checkpoints.storage import Checkpoints, locate, read_meta
-from jaxcls.engine.checkpoints.weights import load_variables
+from jaxcls.engine.checkpoints.loading import load_variables, read_notes
+from jaxcls.engine.checkpoints.storage import Checkpoints, locate
 from jaxcls.engine.evaluation import Predictions
 from jaxcls.engine.log import close_log, get_logger, last_timestamp, open_log, quiet_others
 from jaxcls.engine.network import Network
@@ -102,7 +102,7 @@ def evaluate_model(
 
     Args:
         config: the run's.
-        checkpoint: a work directory (its best checkpoint, else its newest) or one checkpoint.
+        checkpoint: as `load_checkpoint` takes it.
         split: `val` or `test`.
         metric: names; None: those of `config.evaluation`, or `accuracy`, with several labels an image `mAP`.
         metric_options: theirs; None: those of `config.evaluation`.
@@ -112,8 +112,8 @@ def evaluate_model(
         UserError: the checkpoint does not fit the config, or the data is not there.
     """
     get_logger()  # what the data warns of is to be seen
-    config, folder = complete(config), locate(checkpoint)[1]
-    saved, evaluation = read_meta(folder), config["evaluation"]
+    config = complete(config)
+    saved, evaluation = read_notes(checkpoint), config["evaluation"]
     dataset = assembly.evaluation_dataset(config, split, saved.get("classes"), "the checkpoint")
     network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
     evaluator = assembly.build_evaluator(config, split, dataset, network)
@@ -122,7 +122,7 @@ def evaluate_model(
         metric = evaluation.get("metric")
         metric_options = metric_options or evaluation.get("metric_options")
     evaluator.metrics(metric, metric_options, where)
-    averaged, raw = load_variables(network.shapes, folder)
+    averaged, raw = load_variables(network.classifier, network.shapes, checkpoint)
     with evaluator.loader:
         numbers = evaluator.evaluate(averaged, metric, metric_options, keep)
         if (config["ema"] or {}).get("evaluate_raw"):

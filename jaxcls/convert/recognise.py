@@ -28,7 +28,7 @@ class Renamed:
 
     Attributes:
         source: whose names it had, and the prefix that was taken off, for the log.
-        values: name -> array, or what `numpy.asarray` reads when it is asked to; what no row knows keeps its name.
+        values: name -> array, or what `numpy.asarray` reads when it is asked to; names that no row knows are kept.
         problems: names that stand for the same.
     """
 
@@ -72,9 +72,9 @@ def rename(classifier: nn.Module, state_dict: Mapping[str, Any], shapes: Shapes,
     spellings = _spellings(dotted if len(set(dotted)) == len(values) else list(values))
     tried = [
         _Attempt(table, prefix, names, shapes)
-        for prefix, names in spellings
+        for prefix, spelled in spellings
         for table in (original, *tables_of(classifier))
-        for names in _with_base(table, names)
+        for names in _with_base(table, spelled)
     ]
     best = max(tried, key=lambda attempt: attempt.score)
     return best.rename(dict(zip(best.names, values.items(), strict=True)))
@@ -103,6 +103,8 @@ class _Attempt:
     def __init__(self, table: Table, prefix: str, names: list[str], shapes: Shapes) -> None:
         self._table, self._prefix, self.names, self._shapes = table, prefix, names, shapes
         rows = [(name, found) for name, found in zip(names, map(table.find, names), strict=True) if found]
+        simple = [(name, found.names[0]) for name, found in rows if len(found.names) == len(found.row.sources) == 1]
+        self._elsewhere = dict(simple)  # what the model may lack
         dropped = {name for name, found in rows if not found.names}
         known = {name: found for name, found in rows if found.names and shapes.keys() >= set(found.names)}
         covered = {target for found in known.values() for target in found.names}
@@ -127,7 +129,7 @@ class _Attempt:
                 made.update(self._values(rows[targets], targets, parts))
             else:
                 left += places.values()
-        unknown = {values[spelling][0]: values[spelling][1] for spelling in left}
+        unknown = {self._elsewhere.get(spelling, values[spelling][0]): values[spelling][1] for spelling in left}
         problems += [f"{name} is there beside what stands for it" for name in unknown.keys() & made.keys()]
         return Renamed(self._source, {**unknown, **made}, problems)
 

@@ -77,7 +77,17 @@ def convert_state_dict(
         UserError: names that the model lacks, names that the state dict lacks and shapes that differ, all of them.
     """
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-    expected = jax.eval_shape(classifier.init, jax.random.key(0), images)
+    return fit_state_dict(classifier, state_dict, jax.eval_shape(classifier.init, jax.random.key(0), images))[1]
+
+
+def fit_state_dict(
+    classifier: nn.Module, state_dict: Mapping[str, Any], expected: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Whose names a state dict has, and what it holds in the structure of `expected`.
+
+    Raises:
+        UserError: as `convert_state_dict`.
+    """
     source, found = read_state_dict(classifier, state_dict, expected)
     problems, wanted = [], {path: (name, leaf) for name, path, leaf in _leaves(expected)}
     for path, (name, leaf) in wanted.items():
@@ -92,7 +102,8 @@ def convert_state_dict(
         raise UserError(
             f"state dict ({source}) does not fit the model, {len(problems)} problems: {'; '.join(problems)}"
         )
-    return jax.tree_util.tree_map_with_path(lambda path, _: found[tuple(key.key for key in path)], dict(expected))
+    filled = jax.tree_util.tree_map_with_path(lambda path, _: found[tuple(key.key for key in path)], dict(expected))
+    return source, filled
 
 
 def read_state_dict(
@@ -108,7 +119,7 @@ def read_state_dict(
 
     Returns:
         whose names they are; path -> array, in Flax's layout and the dtype of `variables`. What the classifier does
-        not know has the path ("params", name), and is as it was given.
+        not know has the path ("params", first part of its name, rest), and is as it was given.
 
     Raises:
         UserError: two names for one variable, or values that are no floating-point numbers.
@@ -119,7 +130,8 @@ def read_state_dict(
     problems, found = list(renamed.problems), dict[tuple[str, ...], Any]()
     for name, value in renamed.values.items():
         if name not in wanted:
-            found["params", name] = value
+            first, _, rest = name.partition(".")
+            found["params", first, *filter(None, (rest,))] = value
             continue
         path, leaf = wanted[name]
         try:
@@ -155,6 +167,8 @@ def _read(classifier: nn.Module, path: tuple[str, ...], value: Any, leaf: Any) -
     if shape != expected:
         value = value.reshape(expected) if _is_same(shape, expected) else value
         value = classifier.resize_on_load(path[1:], value, expected)  # none of these has another layout here
+    if value.ndim != len(expected):
+        raise _UnfitError(f"has shape {shape}, expected {expected}")
     return _transposed(value, _layout(path, value.ndim, to_flax=True)).astype(leaf.dtype)
 
 

@@ -31,6 +31,11 @@ class Weights:
     meta: dict[str, Any]
     key: str
 
+    @property
+    def where(self) -> str:
+        """The same for a message."""
+        return f", under {self.key!r}" if self.key else ""
+
 
 def read_weights(path: str | Path) -> Weights:
     """The weights in a file, unread.

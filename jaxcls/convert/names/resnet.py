@@ -3,24 +3,24 @@
 from jaxcls.convert.renaming import Rows, Table
 
 _STAGES: Rows = {"layer{i}.{j}": "backbone.layer{i}.{j}", "fc": "head.fc"}
+_DEEP_STEM: Rows = {
+    "conv1.0": "backbone.stem.0.conv",
+    "conv1.1": "backbone.stem.0.bn",
+    "conv1.3": "backbone.stem.1.conv",
+    "conv1.4": "backbone.stem.1.bn",
+    "conv1.6": "backbone.stem.2.conv",
+    "bn1": "backbone.stem.2.bn",
+}
 
 TABLES = (
+    Table(("torchvision", "timm"), {"conv1": "backbone.conv1", "bn1": "backbone.bn1", **_STAGES}),
+    Table(("timm",), {**_DEEP_STEM, **_STAGES}),  # ResNet-C
     Table(
-        ("torchvision", "timm"),
-        {"conv1": "backbone.conv1", "bn1": "backbone.bn1", **_STAGES},
-    ),
-    Table(
-        ("timm",),  # ResNet-C and -D
+        ("timm",),  # ResNet-D: where nothing is pooled it has an identity, the original nothing
         {
-            "conv1.0": "backbone.stem.0.conv",
-            "conv1.1": "backbone.stem.0.bn",
-            "conv1.3": "backbone.stem.1.conv",
-            "conv1.4": "backbone.stem.1.bn",
-            "conv1.6": "backbone.stem.2.conv",
-            "bn1": "backbone.stem.2.bn",
-            # where nothing is pooled timm has an identity, the original nothing
             "layer1.0.downsample.1": "backbone.layer1.0.downsample.0",
             "layer1.0.downsample.2": "backbone.layer1.0.downsample.1",
+            **_DEEP_STEM,
             **_STAGES,
         },
     ),

@@ -309,8 +309,7 @@ def fit(template: PyTree, arrays: Mapping[str, Any], what: str) -> PyTree:
         if path in leaves and path in given and given[path].shape != expected[path].shape
     ]
     if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise UserError(f"{what} is of another model or optimiser: {'; '.join(problems[:3])}{more}")
+        raise UserError(f"{what} is of another model or optimiser, {len(problems)} problems: {'; '.join(problems)}")
     merged = {path: given.get(path, leaf) for path, leaf in expected.items()}
     return serialization.from_state_dict(template, traverse_util.unflatten_dict(merged))
 

@@ -197,7 +197,7 @@ def test_a_pretrained_backbone(by_epochs, tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), own, given)
     assert not np.allclose(runner.state.params["head"]["fc"]["kernel"], arrays["params"]["head"]["fc"]["kernel"])
     init_cfg["prefix"] = "body"
-    message = r"model\.backbone\.init_cfg: checkpoint .*/1 with prefix='body': it lacks body\.bn1\."
+    message = r"model\.backbone\.init_cfg: checkpoint .*/1 has no name after prefix='body'; .*Allowed: backbone, head"
     with pytest.raises(UserError, match=message):
         jaxcls.train_model(config_of(model__backbone__init_cfg=init_cfg), tmp_path / "new")
 
