@@ -115,6 +115,8 @@ def evaluate_model(
     config = complete(config)
     saved, evaluation = read_notes(checkpoint), config["evaluation"]
     dataset = assembly.evaluation_dataset(config, split, saved.get("classes"), "the checkpoint")
+    if own := saved.get("original_classes"):
+        dataset = assembly.in_terms_of_original(dataset, own, f"data.{split}")
     network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
     evaluator = assembly.build_evaluator(config, split, dataset, network)
     where = "" if metric else "evaluation."

@@ -17,7 +17,7 @@ from jaxcls.data.sources.base import digest
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.checkpoints.weights import load_pretrained
 from jaxcls.engine.evaluation import Evaluator
-from jaxcls.engine.log import env_info
+from jaxcls.engine.log import env_info, get_logger
 from jaxcls.engine.network import Network, preprocess_of
 from jaxcls.engine.optim.optimisation import Optimisation
 from jaxcls.engine.processes import first_process_first
@@ -51,6 +51,17 @@ def evaluation_dataset(config: Config, split: str, classes: Sequence[str] | None
     if dataset.random_on_device:
         raise UserError(f"{where}.pipeline: what has on_device=True is random and for training only")
     return dataset if classes is None else dataset.in_terms_of(classes, where, reference)
+
+
+def in_terms_of_original(dataset: Dataset, classes: Sequence[str], where: str) -> Dataset:
+    """The dataset with its labels in terms of a file's classes, where that names these as the dataset does.
+
+    Others go by their numbers, as in the original, which words ImageNet's classes where folders have codes.
+    """
+    if set(dataset.classes) <= set(classes) and len(set(classes)) == len(classes):
+        return dataset.in_terms_of(classes, where, "the checkpoint")
+    get_logger().warning("%s and the checkpoint name their classes differently: labels go by their numbers", where)
+    return dataset
 
 
 def build_evaluator(config: Config, split: str, dataset: Dataset, network: Network) -> Evaluator:

@@ -91,7 +91,9 @@ def load_checkpoint(classifier: nn.Module, path: str | os.PathLike, image_shape:
 
 
 def read_notes(path: str | os.PathLike) -> dict[str, Any]:
-    """What stands beside the weights that a path stands for, `classes` (their names) and `image_shape` if known.
+    """What stands beside the weights that a path stands for: `classes` (their names), `image_shape` and more of a run's.
+
+    Of a file `original_classes` alone, where it names them.
 
     Raises:
         UserError: it cannot be read.
@@ -100,7 +102,7 @@ def read_notes(path: str | os.PathLike) -> dict[str, Any]:
         return read_meta(locate(path)[1])
     classes = read_weights(expand(path)).meta.get("CLASSES")
     named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
-    return {"classes": list(classes)} if classes and named else {}
+    return {"original_classes": list(classes)} if classes and named else {}
 
 
 def is_file(path: str | os.PathLike) -> bool:
