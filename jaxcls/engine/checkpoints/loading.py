@@ -91,9 +91,9 @@ def load_checkpoint(classifier: nn.Module, path: str | os.PathLike, image_shape:
 
 
 def read_notes(path: str | os.PathLike) -> dict[str, Any]:
-    """What stands beside the weights that a path stands for: `classes` (their names), `image_shape` and more of a run's.
+    """What stands beside the weights that a path stands for; of a run `classes` (their names), `image_shape` and more.
 
-    Of a file `original_classes` alone, where it names them.
+    Of a file it is `original_classes`, where it names them.
 
     Raises:
         UserError: it cannot be read.
