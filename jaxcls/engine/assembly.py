@@ -12,8 +12,17 @@ import numpy as np
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import as_json, build, lookup
 from jaxcls.data import order
-from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches, build_dataset, evaluation_pipeline
+from jaxcls.data.pipeline import (
+    Dataset,
+    EvalBatches,
+    Loader,
+    TrainBatches,
+    build_dataset,
+    build_pipeline,
+    evaluation_pipeline,
+)
 from jaxcls.data.sources.base import digest
+from jaxcls.data.transforms import LoadImageFromFile
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.checkpoints.weights import load_pretrained
 from jaxcls.engine.evaluation import Evaluator
@@ -166,6 +175,14 @@ def describe(config: Config, image_shape: Sequence[int]) -> dict[str, Any]:
         "pipeline": evaluation_pipeline(config["data"], image_shape),
     }
     return as_json(description)
+
+
+def describe_from_pipeline(config: Config) -> dict[str, Any]:
+    """The same where there is no data: the images have the size to which the pipeline brings a large one."""
+    sample, rng = {"image": np.zeros((1024, 1024, 3), np.uint8)}, np.random.default_rng(0)
+    for transform in build_pipeline(evaluation_pipeline(config["data"], (1024, 1024, 3)))[0]:
+        sample = sample if isinstance(transform, LoadImageFromFile) else transform(sample, rng)
+    return describe(config, sample["image"].shape)
 
 
 def describe_from_data(config: Config) -> dict[str, Any]:

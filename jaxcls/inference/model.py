@@ -17,8 +17,8 @@ from ml_collections import ConfigDict
 from jaxcls.config import complete, load_config
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
 from jaxcls.engine import assembly
+from jaxcls.engine.checkpoints.loading import is_file, load_variables, read_notes
 from jaxcls.engine.checkpoints.storage import locate, read_meta
-from jaxcls.engine.checkpoints.weights import load_variables
 from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.network import Network
@@ -45,23 +45,27 @@ class Model:
 
     Args:
         description: `model` and `precision` as in a config, `classes`, `image_shape`, `pipeline`, `batch_size`.
-        folder: the checkpoint with the arrays; None: initial ones.
+        checkpoint: a checkpoint's folder or a file, with the arrays; None: initial ones.
 
     Raises:
         UserError: these do not fit each other.
     """
 
-    def __init__(self, description: Mapping[str, Any], folder: Path | None = None) -> None:
+    def __init__(self, description: Mapping[str, Any], checkpoint: str | os.PathLike | None = None) -> None:
         self.classes: tuple[str, ...] = tuple(description["classes"])
         self.image_shape: tuple[int, ...] = tuple(description["image_shape"])
         self.batch_size: int = min(description["batch_size"], _MOST)
         self.preprocess = Preprocess(description["pipeline"], self.image_shape)
         parallel = Parallel(devices=tuple(jax.local_devices()))
         self.network = Network(description, self._dataset([]), parallel, self.image_shape)
-        self.network.check_classes(self.classes, f"checkpoint {folder}" if folder else "data.train")
+        self.network.check_classes(self.classes, f"checkpoint {checkpoint}" if checkpoint else "data.train")
         self.classifier: nn.Module = self.network.classifier
-        variables = load_variables(self.network.shapes, folder)[0] if folder else self.network.init(jax.random.key(0))
-        self.variables: dict[str, Any] = jax.tree.map(jnp.asarray, variables)
+        self.variables: dict[str, Any] = jax.tree.map(jnp.asarray, self._load(checkpoint))
+
+    def _load(self, checkpoint: str | os.PathLike | None) -> Mapping[str, Any]:
+        if checkpoint is None:
+            return self.network.init(jax.random.key(0))
+        return load_variables(self.classifier, self.network.shapes, checkpoint)[0]
 
     def _dataset(self, images: Sequence[Given], multi_label: bool = False) -> Dataset:
         source = GivenImages(images, self.classes, multi_label)
@@ -87,7 +91,7 @@ def init_model(
 
     Args:
         workdir_or_config: a work directory (its best checkpoint, else its newest), one checkpoint, or a config.
-        checkpoint: a work directory or a checkpoint with the weights for it; None: the work directory's own. A config
+        checkpoint: the weights for it, as `load_checkpoint` takes them; None: the work directory's own. A config
             without one has initial weights, and takes the names of its classes from its data.
 
     Raises:
@@ -102,6 +106,9 @@ def init_model(
     config = complete(workdir_or_config)
     if checkpoint is None:
         return Model(assembly.describe_from_data(config))
+    if is_file(checkpoint):
+        description = _describe_file(checkpoint, config)
+        return Model({**description, "model": config["model"], "precision": config["precision"]}, checkpoint)
     folder = locate(checkpoint)[1]
     meta = read_meta(folder)
     if not _is_described(meta):
@@ -111,6 +118,20 @@ def init_model(
 
 def _is_described(meta: Mapping[str, Any]) -> bool:
     return "pipeline" in meta
+
+
+def _describe_file(path: str | os.PathLike, config: Mapping[str, Any]) -> dict[str, Any]:
+    """By the config's data or, without it, by the classes that the file names and the pipeline."""
+    classes = read_notes(path).get("original_classes")
+    try:
+        description = assembly.describe_from_data(config)
+    except UserError as error:
+        if not classes:
+            raise UserError(
+                f"{path} does not name its classes, and the data of the config, which would, cannot be read: {error}"
+            ) from error
+        description = {**assembly.describe_from_pipeline(config), "batch_size": config["data"]["batch_size"]}
+    return {**description, "classes": classes or description["classes"]}
 
 
 def _describe_old(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
