@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jaxcls.engine.optim.schedules import build_lr_schedule
     from jaxcls.engine.step.train_state import TrainState, create_train_state
     from jaxcls.engine.step.train_step import make_eval_step, make_train_step
-    from jaxcls.inference import inference_model, init_model
+    from jaxcls.inference import get_model, inference_model, init_model
     from jaxcls.models import build_classifier, build_loss
     from jaxcls.zoo import list_models
 
@@ -32,6 +32,7 @@ __all__ = [
     "build_transform",
     "create_train_state",
     "evaluate_model",
+    "get_model",
     "inference_model",
     "init_model",
     "list_models",
@@ -52,6 +53,7 @@ _MODULES = {
     "build_transform": "data.pipeline",
     "create_train_state": "engine.step.train_state",
     "evaluate_model": "api",
+    "get_model": "inference",
     "inference_model": "inference",
     "init_model": "inference",
     "list_models": "zoo",
