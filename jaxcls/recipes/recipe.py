@@ -81,9 +81,7 @@ def classifier(
     return dict(type="ImageClassifier", backbone=backbone, neck=neck, head=head)
 
 
-def variants(
-    build: Callable[[str], ConfigDict], names: Iterable[str], form: str
-) -> dict[str, Callable[[], ConfigDict]]:
+def variants(build: Callable[[str], ConfigDict], names: Iterable[str], form: str) -> dict[str, Build]:
     """`build` of several models of the zoo, by their names and by what fills the braces of `form`.
 
     `variants(build, ["tiny"], "swin_{}")` holds `build("swin_tiny")` as `tiny` and as `swin_tiny`; in the short form,

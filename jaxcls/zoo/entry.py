@@ -156,9 +156,7 @@ class Entry:
     name: str
     backbone: Mapping[str, Any]
     head: Mapping[str, Any]
-    neck: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = dataclasses.field(
-        default_factory=lambda: dict(type="GlobalAveragePooling")
-    )
+    neck: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = dataclasses.field(default_factory=pooling)
     preprocessing: Preprocessing = IMAGENET
     classes: str = "imagenet"
     aliases: tuple[str, ...] = ()
