@@ -85,13 +85,16 @@ def test_evaluation_gives_the_logged_numbers_digit_for_digit(trained):
 
 
 def test_evaluation_is_exact_on_eight_devices(trained):
-    workdir, _ = trained
+    workdir, metrics = trained[0], "accuracy,support,f1_score,confusion_matrix,roc_auc"
     one, eight = (
-        json.loads(command("evaluate.py", f"--ckpt={workdir}", "--metrics=accuracy,support,f1_score", devices=n).stdout)
+        json.loads(command("evaluate.py", f"--ckpt={workdir}", f"--metrics={metrics}", devices=n).stdout)
         for n in (1, 8)
     )
     assert one["support"] == eight["support"] == 360.0
     assert one["accuracy_top-1"] == eight["accuracy_top-1"]
+    assert one["confusion_matrix"] == eight["confusion_matrix"]
+    assert np.trace(one["confusion_matrix"]) == round(3.6 * one["accuracy_top-1"])
+    assert one["roc_auc_macro"] == pytest.approx(eight["roc_auc_macro"], abs=1e-3)
 
 
 def test_results_in_files(trained, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxcls.errors import UserError, close_names
-from jaxcls.metrics import calibration, multi_label, ranking, single_label
+from jaxcls.metrics import calibration, confusion, multi_label, ranking, single_label
 from jaxcls.metrics.metric import EITHER, MULTI, SINGLE, Metric
 from jaxcls.metrics.options import checked_options
 
@@ -26,10 +26,10 @@ METRICS: dict[str, type[Metric]] = {
         multi_label.OP,
         multi_label.OR,
         multi_label.OF1,
-        single_label.BalancedAccuracy,
-        single_label.ClassAccuracy,
-        single_label.CohenKappa,
-        single_label.Matthews,
+        confusion.BalancedAccuracy,
+        confusion.ClassAccuracy,
+        confusion.CohenKappa,
+        confusion.Matthews,
         calibration.LogLoss,
         calibration.BrierScore,
         calibration.CalibrationError,
@@ -41,7 +41,7 @@ METRICS: dict[str, type[Metric]] = {
         ranking.BestThreshold,
         ranking.RocAuc,
         ranking.AveragePrecision,
-        single_label.ConfusionMatrix,
+        confusion.ConfusionMatrix,
     )
 }
 METRIC_NAMES = tuple(METRICS)
