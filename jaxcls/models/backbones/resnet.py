@@ -38,8 +38,13 @@ class ResidualBlock(nn.Module):
     zero_init_residual: bool = True
     drop_path_rate: float = 0.0
 
-    def conv(self, features: int, window: int, stride: int, name: str, dilation: int = 1) -> nn.Module:
-        return self.layers.conv(features, window, stride, dilation * (window // 2), dilation, name=name)
+    @property
+    def width(self) -> int:
+        """Channels within the block."""
+        return self.features // self.expansion
+
+    def conv(self, features: int, window: int, stride: int, name: str, dilation: int = 1, groups: int = 1) -> nn.Module:
+        return self.layers.conv(features, window, stride, dilation * (window // 2), dilation, groups, name=name)
 
     def norm(self, index: int, last: bool = False) -> nn.Module:
         return self.layers.norm(self.layers.norm_name(index), _zeros if last and self.zero_init_residual else None)
@@ -63,23 +68,37 @@ class BasicBlock(ResidualBlock):
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
-        y = self.conv(self.features // self.expansion, 3, self.stride, "conv1", self.dilation)(x)
+        y = self.conv(self.width, 3, self.stride, "conv1", self.dilation)(x)
         y = nn.relu(self.norm(1)(y, train))
         y = self.conv(self.features, 3, 1, "conv2")(y)
         return self.add(self.norm(2, last=True)(y, train), x, train)
 
 
 class Bottleneck(ResidualBlock):
-    """1x1, 3x3, 1x1 convolutions; the stride is the 3x3's (`style` pytorch) or the first 1x1's (caffe)."""
+    """1x1, 3x3, 1x1 convolutions; the stride is the 3x3's (`style` pytorch) or the first 1x1's (caffe).
+
+    Attributes:
+        groups: of the 3x3 convolution.
+    """
+
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
-        width = self.features // self.expansion
         first, second = (1, self.stride) if self.style == "pytorch" else (self.stride, 1)
-        y = nn.relu(self.norm(1)(self.conv(width, 1, first, "conv1")(x), train))
-        y = nn.relu(self.norm(2)(self.conv(width, 3, second, "conv2", self.dilation)(y), train))
-        y = self.conv(self.features, 1, 1, "conv3")(y)
-        return self.add(self.norm(3, last=True)(y, train), x, train)
+        y = nn.relu(self.norm(1)(self.conv(self.width, 1, first, "conv1")(x), train))
+        y = self.middle(y, second, train)
+        y = self.norm(3, last=True)(self.conv(self.features, 1, 1, "conv3")(y), train)
+        return self.add(self.branch_end(y), x, train)
+
+    def middle(self, y: Array, stride: int, train: bool) -> Array:
+        """What stands between the 1x1 convolutions."""
+        y = self.conv(self.width, 3, stride, "conv2", self.dilation, self.groups)(y)
+        return nn.relu(self.norm(2)(y, train))
+
+    def branch_end(self, y: Array) -> Array:
+        """What becomes of the branch before the shortcut is added."""
+        return y
 
 
 class ResNet(Backbone):
@@ -167,8 +186,8 @@ class ResNet(Backbone):
         return tuple(outputs)
 
     @nn.nowrap
-    def block_arguments(self) -> dict[str, Any]:
-        """What a family's blocks take beside those of `ResidualBlock`."""
+    def block_arguments(self, first: bool) -> dict[str, Any]:
+        """What a family's blocks, and the first of a stage, take beside the arguments of `ResidualBlock`."""
         return {}
 
     def stem(self, x: Array, train: bool) -> Array:
@@ -200,7 +219,7 @@ class ResNet(Backbone):
                 layers=self.layers,
                 zero_init_residual=self.zero_init_residual,
                 drop_path_rate=self.drop_path_rate,
-                **self.block_arguments(),
+                **self.block_arguments(i == 0),
                 name=f"layer{index + 1}.{i}",
             )(x, train)
         return x

@@ -7,10 +7,12 @@ from jaxcls.models.layers.conv_module import ConvModule
 from jaxcls.models.layers.divisible import make_divisible
 from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
 from jaxcls.models.layers.ffn import FFN, FixedInitLinear
+from jaxcls.models.layers.inverted_residual import InvertedResidual
 from jaxcls.models.layers.kit import BN, GELU, LN, RELU, Layers
 from jaxcls.models.layers.norm import BatchNorm, GroupNorm, LayerNorm, build_norm, norm_name
 from jaxcls.models.layers.override import for_each, override
 from jaxcls.models.layers.patch_embed import PatchEmbed, PatchMerging
+from jaxcls.models.layers.pixels import require_pixels
 from jaxcls.models.layers.pooling import avg_pool, global_avg_pool, max_pool
 from jaxcls.models.layers.position import (
     fit_pos_embed,
@@ -18,6 +20,7 @@ from jaxcls.models.layers.position import (
     resize_pos_embed,
     resize_relative_position_bias_table,
 )
+from jaxcls.models.layers.se_layer import SELayer
 from jaxcls.models.layers.window_attention import ShiftWindowMSA
 
 __all__ = [
@@ -32,12 +35,14 @@ __all__ = [
     "DropPath",
     "FixedInitLinear",
     "GroupNorm",
+    "InvertedResidual",
     "LayerNorm",
     "Layers",
     "Linear",
     "MultiheadAttention",
     "PatchEmbed",
     "PatchMerging",
+    "SELayer",
     "ShiftWindowMSA",
     "attention",
     "avg_pool",
@@ -54,6 +59,7 @@ __all__ = [
     "norm_name",
     "override",
     "pair",
+    "require_pixels",
     "resize_pos_embed",
     "resize_relative_position_bias_table",
 ]

@@ -16,9 +16,11 @@ from jaxcls.errors import UserError, close_names, refuse
 Activation = Callable[[Array], Array]
 
 
-def _hard_sigmoid(x: Array, bias: float = 3.0, divisor: float = 6.0) -> Array:
+def _hard_sigmoid(
+    x: Array, bias: float = 3.0, divisor: float = 6.0, min_value: float = 0.0, max_value: float = 1.0
+) -> Array:
     # mmcv >= 1.4.5; earlier ones had bias 1, divisor 2.
-    return jnp.clip((x + bias) / divisor, 0.0, 1.0)
+    return jnp.clip((x + bias) / divisor, min_value, max_value)
 
 
 def _clip(x: Array, min: float = -1.0, max: float = 1.0) -> Array:

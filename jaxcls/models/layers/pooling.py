@@ -4,46 +4,85 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import Array
+from jax import Array, lax
 
 from jaxcls.models.layers.pixels import require_pixels
 
+Sides = list[tuple[int, int]]
 
-def max_pool(x: Array, window: int, stride: int, padding: int = 0) -> Array:
+
+def _windows(x: Array, window: int, stride: int, padding: int, ceil_mode: bool) -> tuple[tuple[int, ...], Sides]:
+    """How many windows there are, (rows, columns), and the zeros before and behind that they need.
+
+    With `ceil_mode` a window may reach over the far edge, but not begin there.
+    """
+    counts, sides = [], []
+    for size in x.shape[1:3]:
+        rest = size + 2 * padding - window
+        count = (-(-rest // stride) if ceil_mode else rest // stride) + 1
+        if ceil_mode and (count - 1) * stride >= size + padding:
+            count -= 1
+        counts.append(count)
+        sides.append((padding, (count - 1) * stride + window - size - padding))
+    require_pixels(counts, (window, window), x.shape[1:3])
+    return tuple(counts), sides
+
+
+def max_pool(x: Array, window: int, stride: int, padding: int = 0, ceil_mode: bool = False) -> Array:
     """`torch.nn.MaxPool2d`; padded values never win.
 
     Raises:
         ImageSizeError: the window does not fit.
     """
-    sizes = [(size + 2 * padding - window) // stride + 1 for size in x.shape[1:3]]
-    require_pixels(sizes, (window, window), x.shape[1:3])
-    return nn.max_pool(x, (window, window), (stride, stride), [(padding, padding)] * 2)
+    (rows, columns), sides = _windows(x, window, stride, padding, ceil_mode)
+    y = nn.max_pool(x, (window, window), (stride, stride), [(low, max(high, 0)) for low, high in sides])
+    return y[:, :rows, :columns]
 
 
-def avg_pool(x: Array, window: int, ceil_mode: bool = False) -> Array:
-    """`torch.nn.AvgPool2d(window, window, ceil_mode, count_include_pad=False)`: windows that do not overlap.
+def avg_pool(
+    x: Array,
+    window: int,
+    stride: int | None = None,
+    padding: int = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array:
+    """`torch.nn.AvgPool2d`.
 
-    Where `ceil_mode` keeps a window that reaches over the edge, the mean is over the pixels that it does cover.
+    Where `ceil_mode` keeps a window that reaches over the padding's edge, the mean is over what it does cover.
 
     Raises:
         ImageSizeError: the window does not fit.
     """
+    stride = stride or window
+    (rows, columns), sides = _windows(x, window, stride, padding, ceil_mode)
     n, height, width, channels = x.shape
-    rows, columns = (-(-height // window), -(-width // window)) if ceil_mode else (height // window, width // window)
-    require_pixels((rows, columns), (window, window), x.shape[1:3])
-    if (rows * window, columns * window) == (height, width):  # a reshape is faster than a window on every backend
+    if stride == window and (rows * window, columns * window) == (height, width) and not padding:
+        # a reshape is faster than a window on every backend
         return x.reshape(n, rows, window, columns, window, channels).mean((2, 4))
-    if ceil_mode:
-        padding = ((0, rows * window - height), (0, columns * window - width))
-        return nn.avg_pool(x, (window, window), (window, window), padding, count_include_pad=False)
-    return avg_pool(x[:, : rows * window, : columns * window], window)
+    if stride == window and not padding and not ceil_mode:
+        return avg_pool(x[:, : rows * window, : columns * window], window)
+    padded = [(low, max(high, 0)) for low, high in sides]
+    sums = nn.pooling.pool(x, 0.0, lax.add, (window, window), (stride, stride), padded)
+    counted = padding if count_include_pad else 0
+    down, across = (
+        [_covered(i * stride - padding, window, size, counted) for i in range(count)]
+        for count, size in zip((rows, columns), (height, width), strict=True)
+    )
+    covered = jnp.asarray(down, x.dtype)[:, None] * jnp.asarray(across, x.dtype)
+    return sums[:, :rows, :columns] / covered[..., None]
 
 
-def global_avg_pool(x: Array) -> Array:
-    """(N, H, W, C) -> (N, C), summed in float32.
+def _covered(start: int, window: int, size: int, counted: int) -> int:
+    """How many pixels of an axis a window covers, `counted` of the padding at both ends among them."""
+    return min(start + window, size + counted) - max(start, -counted)
+
+
+def global_avg_pool(x: Array, keepdims: bool = False) -> Array:
+    """(N, H, W, C) -> (N, C), or (N, 1, 1, C) with `keepdims`; summed in float32.
 
     Raises:
         ImageSizeError: a map without pixels.
     """
     require_pixels(x.shape[1:3], (1, 1), x.shape[1:3])
-    return jnp.mean(x, (1, 2), dtype=jnp.float32).astype(x.dtype)
+    return jnp.mean(x, (1, 2), keepdims=keepdims, dtype=jnp.float32).astype(x.dtype)

@@ -1,0 +1,39 @@
+"""What is known of a small variant of a backbone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+GAP = {"type": "GlobalAveragePooling"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A small variant.
+
+    Attributes:
+        arguments: of the backbone.
+        width: of the features that the head sees; None: the backbone gives the logits.
+        neck: its config, or None.
+        head: its config; classes and width are filled in.
+        size: pixels down and across.
+        channels: of the images.
+        least: the least size of images; None: only `size` will do.
+        frozen: `frozen_stages` -> beginnings of the names of all frozen parameters.
+        checkpointed: blocks that `with_cp` wraps; 0: the family has no such argument.
+        wrong: arguments that are refused -> part of the message.
+        exact: whether batch statistics of this variant are stable enough to compare two precisions.
+    """
+
+    arguments: dict[str, Any]
+    width: int | None
+    neck: dict[str, Any] | None = dataclasses.field(default_factory=lambda: GAP)
+    head: str = "LinearClsHead"
+    size: int = 16
+    channels: int = 3
+    least: int | None = 1
+    frozen: dict[int, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    checkpointed: int = 0
+    wrong: tuple[tuple[dict[str, Any], str], ...] = ()
+    exact: bool = True

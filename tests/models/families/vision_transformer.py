@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from tests.models.families.family import Family
+
+FAMILIES = {
+    "VisionTransformer": Family(
+        {
+            "arch": {"embed_dims": 16, "num_layers": 2, "num_heads": 2, "feedforward_channels": 16},
+            "img_size": 16,
+            "patch_size": 4,
+            "drop_rate": 0.1,
+            "drop_path_rate": 0.2,
+        },
+        16,
+        neck=None,
+        head="VisionTransformerClsHead",
+        frozen={
+            -1: (),
+            0: (),
+            1: ("patch_embed.", "cls_token", "pos_embed", "layers.0."),
+            2: ("patch_embed.", "cls_token", "pos_embed", "layers.", "ln1."),
+        },
+        checkpointed=2,
+        wrong=(
+            ({"output_cls_token": True, "with_cls_token": False}, "needs with_cls_token=True"),
+            ({"out_indices": (2,)}, r"out_indices=\(2,\); allowed: -2 to 1"),
+            ({"frozen_stages": 3}, "frozen_stages=3; allowed: -1 to 2"),
+        ),
+    ),
+}
