@@ -113,7 +113,7 @@ def layers_in_training(runner: Any) -> dict[Path, float]:
 
     def note(call: Callable, args: tuple, kwargs: dict[str, Any], context: Any) -> Any:
         layer = context.module
-        if isinstance(layer, BatchNorm) and _is_training(*args, **kwargs):
+        if isinstance(layer, BatchNorm) and not layer.use_running_average and _is_training(*args, **kwargs):
             found[layer.path] = layer.momentum
         return call(*args, **kwargs)
 

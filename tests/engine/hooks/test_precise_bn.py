@@ -77,7 +77,7 @@ def test_training_and_continuation_do_not_notice(tmp_path):
 
 
 def resnet(**backbone):
-    backbone = {"type": "ResNet_CIFAR", "depth": 18, "num_stages": 1, "out_indices": (0,), **backbone}
+    backbone = {"type": "ResNet_CIFAR", "depth": 18, "in_channels": 1, "num_stages": 1, "out_indices": (0,), **backbone}
     return {**tiny.model(), "backbone": backbone}
 
 
