@@ -7,6 +7,7 @@ import pytest
 
 from jaxcls.data.batch_augment import BatchCutMix, BatchResizeMix, build_batch_augments, soft_labels
 from jaxcls.errors import UserError
+from tests.quick import quick_jit
 
 N, H, W, K = 4, 12, 20, 5
 LABELS = jnp.array([0, 1, 2, 4])
@@ -24,17 +25,18 @@ MIXES = {
 
 
 @functools.cache
-def jitted(name):
-    return jax.jit(build_batch_augments(MIXES[name], K))
+def vmapped(name):
+    return quick_jit(jax.vmap(build_batch_augments(MIXES[name], K), (0, None, None)))
 
 
-@functools.cache
-def drawn(name):
+def draw(name, seed=0):
     """Images and labels of many draws."""
     images, draws = (CONSTANT[:, :1, :1], 20000) if name == "mixup" else (CONSTANT, 3000)
-    keys = jax.random.split(jax.random.key(0), draws)
-    images, labels = jax.jit(jax.vmap(build_batch_augments(MIXES[name], K), (0, None, None)))(keys, images, LABELS)
+    images, labels = vmapped(name)(jax.random.split(jax.random.key(seed), draws), images, LABELS)
     return np.asarray(images, np.float64), np.asarray(labels, np.float64)
+
+
+drawn = functools.cache(draw)
 
 
 @pytest.mark.parametrize("name", MIXES)
@@ -48,10 +50,10 @@ def test_label_weights_equal_the_pixels_share(name):
 
 @pytest.mark.parametrize("name", ["mixup", "cutmix", "resizemix", "resizemix nearest"])
 def test_expected_labels(name):
-    keys, augment = jax.random.split(jax.random.key(1), 40000), build_batch_augments(MIXES[name], K)
-    labels = jax.jit(jax.vmap(lambda key: augment(key, CONSTANT, LABELS)[1]))(keys)
+    labels = np.concatenate([draw(name, seed)[1] for seed in range(2 if name == "mixup" else 14)])
+    assert len(labels) >= 40000
     lam = 0.5 if name == "mixup" else 1 - _expected_area(*((0.1, 0.8) if "resize" in name else (0, 1)))
-    own = np.asarray(labels).mean(0)[np.arange(N), np.asarray(LABELS)]
+    own = labels.mean(0)[np.arange(N), np.asarray(LABELS)]
     np.testing.assert_allclose(own, lam + (1 - lam) / N, rtol=0.01)  # the other image is each with probability 1 / N
 
 
@@ -88,7 +90,7 @@ def test_cutmix_area_is_what_lambda_says_when_not_cut_off():
     keys = jax.random.split(jax.random.key(1), 40000)
     lam = jnp.linspace(0.001, 0.999, 40000)
     augment = BatchCutMix(alpha=1.0, num_classes=K)
-    (top, bottom), (left, right) = jax.vmap(lambda k, s: augment.box(k, 9600, 6400, s))(keys, lam)
+    (top, bottom), (left, right) = quick_jit(jax.vmap(lambda k, s: augment.box(k, 9600, 6400, s)))(keys, lam)
     inside = (top > 0) & (bottom < 9600) & (left > 0) & (right < 6400)
     share = (bottom - top) * (right - left) / (9600 * 6400)
     np.testing.assert_allclose(share[inside], 1 - lam[inside], atol=2 / 9600 + 2 / 6400)  # sides cut to even numbers
@@ -105,7 +107,7 @@ def _expected_share():
 
 
 def test_correct_lam_false_keeps_the_drawn_one():
-    augment = jax.jit(build_batch_augments({"type": "BatchCutMix", "alpha": 1.0, "correct_lam": False}, K))
+    augment = quick_jit(build_batch_augments({"type": "BatchCutMix", "alpha": 1.0, "correct_lam": False}, K))
     images, labels = augment(jax.random.key(3), CONSTANT, LABELS)
     assert not np.allclose(np.asarray(images).mean((1, 2, 3)), np.asarray(labels) @ VALUES, rtol=1e-3)
 
@@ -113,7 +115,7 @@ def test_correct_lam_false_keeps_the_drawn_one():
 def test_minmax_bounds_the_sides():
     augment = BatchCutMix(alpha=1.0, cutmix_minmax=(0.25, 0.5), num_classes=K)
     keys = jax.random.split(jax.random.key(2), 500)
-    (top, bottom), (left, right) = jax.vmap(lambda k: augment.box(k, 40, 60, 0.5))(keys)
+    (top, bottom), (left, right) = quick_jit(jax.vmap(lambda k: augment.box(k, 40, 60, 0.5)))(keys)
     assert set(np.unique(bottom - top)) == set(range(10, 20))
     assert set(np.unique(right - left)) == set(range(15, 30))
     assert int(top.min()) == int(left.min()) == 0
@@ -124,11 +126,12 @@ def test_minmax_bounds_the_sides():
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
 def test_resizemix_pastes_the_whole_other_image(interpolation):
     augment = BatchResizeMix(alpha=1.0, num_classes=K, interpolation=interpolation)
-    patch = augment.patch(RAMP, (jnp.array(3), jnp.array(9)), (jnp.array(5), jnp.array(15)))[:, 3:9, 5:15]
+    resized = quick_jit(augment.patch)
+    patch = resized(RAMP, (jnp.array(3), jnp.array(9)), (jnp.array(5), jnp.array(15)))[:, 3:9, 5:15]
     halves = RAMP.reshape(N, 6, 2, 10, 2, 3)  # half the size: bilinear is the mean of four
     expected = halves.mean((2, 4)) if interpolation == "bilinear" else halves[:, :, 0, :, 0]
     np.testing.assert_allclose(patch, expected, rtol=1e-5)
-    same = augment.patch(RAMP, (jnp.array(0), jnp.array(H)), (jnp.array(0), jnp.array(W)))
+    same = resized(RAMP, (jnp.array(0), jnp.array(H)), (jnp.array(0), jnp.array(W)))
     np.testing.assert_allclose(same, RAMP, rtol=1e-6)
 
 
@@ -144,7 +147,7 @@ def test_one_augment_a_batch_with_its_probability():
         {"type": "BatchCutMix", "alpha": 1.0, "prob": 0.5},
     ]
     keys = jax.random.split(jax.random.key(0), 4000)
-    images, labels = jax.jit(jax.vmap(build_batch_augments(config, K), (0, None, None)))(keys, CONSTANT, LABELS)
+    images, labels = quick_jit(jax.vmap(build_batch_augments(config, K), (0, None, None)))(keys, CONSTANT, LABELS)
     flat = np.asarray(images)[:, :, ::4, ::4].reshape(4000, N, -1)
     values = CONSTANT[:, 0, 0, 0]
     known = np.isin(flat, values).all((1, 2))
@@ -162,22 +165,22 @@ def test_identity_and_soft_labels():
     assert images is CONSTANT or (images == CONSTANT).all()
     np.testing.assert_array_equal(labels, jax.nn.one_hot(LABELS, K))
     several = jnp.array([[1, 1, 0, 0, 0]] * N)
-    _, labels = jitted("mixup")(jax.random.key(0), CONSTANT, several)
+    _, labels = quick_jit(build_batch_augments(MIXES["mixup"], K))(jax.random.key(0), CONSTANT, several)
     np.testing.assert_allclose(labels, several, rtol=1e-6)
     assert labels.dtype == jnp.float32
 
 
 def test_the_key_alone_decides_and_the_dtype_stays():
     for name in ("mixup", "resizemix"):
-        first, second, other = (jitted(name)(jax.random.key(seed), RAMP, LABELS)[0] for seed in (4, 4, 5))
+        first, second, other = (draw(name, seed)[0] for seed in (4, 4, 5))
         np.testing.assert_array_equal(first, second)
         assert (first != other).any()
-        assert first.shape == RAMP.shape
     for mix in MIXES.values():
         half, labels = jax.eval_shape(
             build_batch_augments(mix, K), jax.random.key(0), RAMP.astype(jnp.bfloat16), LABELS
         )
         assert (half.dtype, labels.dtype) == (jnp.bfloat16, jnp.float32)
+        assert (half.shape, labels.shape) == (RAMP.shape, (N, K))
 
 
 @pytest.mark.parametrize(
