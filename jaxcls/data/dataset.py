@@ -7,8 +7,8 @@ import functools
 import itertools
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from jaxcls.data.decode import DamagedImageError
@@ -18,6 +18,9 @@ from jaxcls.data.sources.labels import check_labels, images_of_each, in_terms_of
 from jaxcls.data.transforms import Normalize
 from jaxcls.data.transforms.base import OnDevice, Sample, check_choice
 from jaxcls.errors import UserError
+
+if TYPE_CHECKING:  # processes that make batches need no JAX, which takes long to import
+    import jax
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 _log = logging.getLogger("jaxcls")
@@ -63,6 +66,8 @@ class Dataset:
     @functools.cached_property
     def image(self) -> jax.ShapeDtypeStruct:
         """The shape (H, W, C) and dtype of its images as they travel: those of the first one."""
+        import jax
+
         image = self.readable_sample(0, np.random.default_rng(0))["image"]
         return jax.ShapeDtypeStruct(image.shape, image.dtype)
 
@@ -114,6 +119,7 @@ class Dataset:
         """(key, uint8 images (N, H, W, C)) -> images: the device's random transforms; None without any."""
         if not self.random_on_device:
             return None
+        import jax
 
         def distort(key: jax.Array, images: jax.Array) -> jax.Array:
             for transform, own in zip(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Protocol
 
 import cv2
-import grain
-import jax
 
 from jaxcls.data.worker_processes import WorkerProcesses
 from jaxcls.errors import UserError
@@ -99,6 +97,8 @@ class Loader:
         buffered = self.num_workers + (self.ahead or 2)
         if self._processes is not None:
             return self._processes.iterate(start, stop, buffered)
+        import grain
+
         options = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=buffered)
         return _raising(grain.MapDataset.source(_Steps(self.batches, start, stop)).to_iter_dataset(options))
 
@@ -122,8 +122,8 @@ class _Steps:
             return error
 
 
-def _raising(dataset: grain.IterDataset) -> Generator[Any, None, None]:
-    with closing(iter(dataset)) as items:
+def _raising(dataset: Iterable[Any]) -> Generator[Any, None, None]:
+    with closing(iter(dataset)) as items:  # type: ignore[type-var]
         for item in items:
             if isinstance(item, Exception):
                 raise item
@@ -152,5 +152,7 @@ def _placed(host: Iterator[Any], place: Callable[[Any], Any], ahead: int | None)
 
 def _room(batch: Any) -> int:
     """How many batches like this one, a tree of arrays, wait where the user does not say."""
+    import jax
+
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
     return min(max(_WAITING_BYTES // max(size, 1), 2), _MOST_WAITING)

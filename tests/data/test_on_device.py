@@ -6,14 +6,14 @@ import pytest
 
 from jaxcls.data.batches import TrainBatches
 from jaxcls.data.dataset import Dataset
-from jaxcls.data.decode import DamagedImageError
 from jaxcls.data.loader import Loader
 from jaxcls.data.pipeline import build_pipeline
-from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import RandomErasing, RandomFlip
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
+from tests.data.broken import Broken
 from tests.engine.tiny import train
+from tests.quick import quick_jit
 
 IMAGES = np.random.default_rng(0).integers(1, 255, (512, 16, 12, 3), np.uint8)
 
@@ -21,7 +21,7 @@ IMAGES = np.random.default_rng(0).integers(1, 255, (512, 16, 12, 3), np.uint8)
 @pytest.mark.parametrize(("direction", "axis"), [("horizontal", 2), ("vertical", 1)])
 def test_flips_are_drawn_for_each_image(direction, axis):
     flip = RandomFlip(0.25, direction, on_device=True)
-    given = np.asarray(jax.jit(flip.distort)(jax.random.key(0), IMAGES))
+    given = np.asarray(quick_jit(flip.distort)(jax.random.key(0), IMAGES))
     same = (given == IMAGES).all((1, 2, 3))
     flipped = (given == np.flip(IMAGES, axis)).all((1, 2, 3))
     assert np.all(same ^ flipped)
@@ -29,7 +29,7 @@ def test_flips_are_drawn_for_each_image(direction, axis):
 
 
 def erased(transform, key=0):
-    given = np.asarray(jax.jit(transform.distort)(jax.random.key(key), IMAGES))
+    given = np.asarray(quick_jit(transform.distort)(jax.random.key(key), IMAGES))
     assert given.dtype == np.uint8
     return given, (given != IMAGES).any(-1)
 
@@ -88,21 +88,6 @@ def test_a_training_with_them(tmp_path):
     val["pipeline"] = [*pipeline, normalize]
     with pytest.raises(UserError, match=r"data\.val\.pipeline: what has on_device=True is random"):
         train(tmp_path / "c", data={"batch_size": 32, "num_workers": 1, "train": train_data, "val": val})
-
-
-class Broken(Source):
-    """Every tenth image is damaged."""
-
-    classes = ("a", "b")
-    labels = np.zeros(40, np.int32)
-
-    def __len__(self):
-        return 40
-
-    def __getitem__(self, index):
-        if index % 10 == 0:
-            raise DamagedImageError(f"picture {index} is damaged")
-        return {"image": np.zeros((4, 4, 1), np.uint8), "label": 0}
 
 
 @pytest.mark.parametrize("worker_type", ["thread", "process"])

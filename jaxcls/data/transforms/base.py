@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 from PIL import Image
 
 from jaxcls.errors import UserError
+
+if TYPE_CHECKING:  # processes that make batches need no JAX, which takes long to import
+    import jax
 
 Sample = dict[str, Any]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxcls.data.transforms.base import (
@@ -20,6 +18,9 @@ from jaxcls.data.transforms.base import (
 )
 from jaxcls.data.transforms.operation import Color, Operation, channel_values
 from jaxcls.errors import UserError
+
+if TYPE_CHECKING:
+    import jax
 
 
 @dataclass(frozen=True)
@@ -94,36 +95,17 @@ class RandomErasing(ImageTransform, OnDevice):
 
     def distort(self, key: jax.Array, images: jax.Array) -> jax.Array:
         """uint8 (N, H, W, C) -> the same shape, each image by its own draw."""
-        keys = jax.random.split(key, (len(images), 2))
-        masks = jax.vmap(lambda key: self._mask(key, *images.shape[1:3]))(keys[:, 0])
-        fills = jax.vmap(lambda key: self._device_fill(key, images.shape[1:]))(keys[:, 1])
-        return jnp.where(masks[..., None], fills, images)
+        from jaxcls.data import on_device
 
-    def _mask(self, key: jax.Array, height: int, width: int) -> jax.Array:
-        """Bool (H, W): what is painted over."""
-        keys = jax.random.split(key, 5)
-        low, high = self._aspects
-        aspect = jnp.exp(jax.random.uniform(keys[0], (), minval=math.log(low), maxval=math.log(high)))
-        share = jax.random.uniform(keys[1], (), minval=self.min_area_ratio, maxval=self.max_area_ratio)
-        area, chosen = share * height * width, jax.random.bernoulli(keys[4], self.erase_prob)
-
-        def side(key: jax.Array, length: jax.Array, whole: int) -> jax.Array:
-            box = jnp.minimum(jnp.round(length).astype(jnp.int32), whole)
-            first = jax.random.randint(key, (), 0, jnp.maximum(whole - box, 1))
-            place = jnp.arange(whole)
-            return (place >= first) & (place < first + box)
-
-        rows, columns = side(keys[2], jnp.sqrt(area * aspect), height), side(keys[3], jnp.sqrt(area / aspect), width)
-        return rows[:, None] & columns & chosen
-
-    def _device_fill(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-        color = jnp.asarray(channel_values("fill_color", self.fill_color, shape[2]), jnp.float32)
+        color = np.asarray(channel_values("fill_color", self.fill_color, images.shape[3]))
         if self.mode == "const":
-            return jnp.broadcast_to(color, shape).astype(jnp.uint8)
-        if self.fill_std is None:
-            return jax.random.bits(key, shape, jnp.uint8)
-        std = jnp.asarray(channel_values("fill_std", self.fill_std, shape[2]), jnp.float32)
-        return jnp.clip(color + std * jax.random.normal(key, shape), 0, 255).astype(jnp.uint8)
+            fill = on_device.constant(color)
+        elif self.fill_std is None:
+            fill = on_device.uniform_noise
+        else:
+            fill = on_device.normal_noise(color, np.asarray(channel_values("fill_std", self.fill_std, images.shape[3])))
+        areas = (self.min_area_ratio, self.max_area_ratio)
+        return on_device.erase(key, images, self.erase_prob, areas, self._aspects, fill)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxcls.data.transforms.base import ImageTransform, OnDevice, check_choice, check_probability, keep_channels
+
+if TYPE_CHECKING:
+    import jax
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,6 @@ class RandomFlip(ImageTransform, OnDevice):
 
     def distort(self, key: jax.Array, images: jax.Array) -> jax.Array:
         """(N, H, W, C) -> the same shape, each image by its own draw."""
-        flipped = jnp.flip(images, 2 if self.direction == "horizontal" else 1)
-        chosen = jax.random.bernoulli(key, self.flip_prob, (len(images), 1, 1, 1))
-        return jnp.where(chosen, flipped, images)
+        from jaxcls.data import on_device
+
+        return on_device.flip(key, images, 2 if self.direction == "horizontal" else 1, self.flip_prob)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxcls.errors import UserError
+
+if TYPE_CHECKING:
+    import jax
 
 
 @dataclass(frozen=True)
@@ -41,4 +43,4 @@ class Normalize:
         if self.bgr:
             images = images[..., ::-1]
         scale = 1 / np.asarray(self.std, np.float64)
-        return (images.astype(jnp.float32) - np.asarray(self.mean, np.float32)) * scale.astype(np.float32)
+        return (images.astype(np.float32) - np.asarray(self.mean, np.float32)) * scale.astype(np.float32)
