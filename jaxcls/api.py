@@ -19,6 +19,7 @@ from jaxcls.engine.checkpoints.continuation import continue_run, load_from
 from jaxcls.engine.checkpoints.loading import load_variables, read_notes
 from jaxcls.engine.checkpoints.storage import Checkpoints, locate
 from jaxcls.engine.evaluation import Predictions
+from jaxcls.engine.evaluation_data import evaluation_dataset, in_terms_of_original
 from jaxcls.engine.log import close_log, get_logger, last_timestamp, open_log, quiet_others
 from jaxcls.engine.network import Network
 from jaxcls.engine.runner import Runner
@@ -114,9 +115,9 @@ def evaluate_model(
     get_logger()  # what the data warns of is to be seen
     config = complete(config)
     saved, evaluation = read_notes(checkpoint), config["evaluation"]
-    dataset = assembly.evaluation_dataset(config, split, saved.get("classes"), "the checkpoint")
+    dataset = evaluation_dataset(config, split, saved.get("classes"), "the checkpoint")
     if own := saved.get("original_classes"):
-        dataset = assembly.in_terms_of_original(dataset, own, f"data.{split}")
+        dataset = in_terms_of_original(dataset, own, f"data.{split}")
     network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
     evaluator = assembly.build_evaluator(config, split, dataset, network)
     where = "" if metric else "evaluation."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from jaxcls.data.transforms.base import ImageTransform, OnDevice
 from jaxcls.data.transforms.formatting import Formatting
 from jaxcls.errors import UserError
 
+_log = logging.getLogger("jaxcls")
 __all__ = [
     "Dataset",
     "EvalBatches",
@@ -117,6 +119,7 @@ def evaluation_pipeline(data: Mapping[str, Any], image_shape: Sequence[int]) -> 
             return tuple(pipelines[0]) if pipelines else ()
     _, pipelines = _take_pipelines(plain(data["train"]))
     nodes = [(node, build_transform(node)) for node in (pipelines[0] if pipelines else ())]
+    _log.warning("no data.val and no data.test: images to predict are resized to %d x %d as they are", *image_shape[:2])
     read, normalize = (
         [node for node, step in nodes if isinstance(step, kind)] for kind in (LoadImageFromFile, Normalize)
     )

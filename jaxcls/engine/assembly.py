@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxcls.arguments import unknown_keys
-from jaxcls.builder import as_json, build, lookup
+from jaxcls.builder import build, lookup
 from jaxcls.data import order
 from jaxcls.data.pipeline import (
     Dataset,
@@ -18,15 +18,14 @@ from jaxcls.data.pipeline import (
     Loader,
     TrainBatches,
     build_dataset,
-    build_pipeline,
-    evaluation_pipeline,
 )
 from jaxcls.data.sources.base import digest
-from jaxcls.data.transforms import LoadImageFromFile
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.checkpoints.weights import load_pretrained
+from jaxcls.engine.description import describe
 from jaxcls.engine.evaluation import Evaluator
-from jaxcls.engine.log import env_info, get_logger
+from jaxcls.engine.evaluation_data import evaluation_dataset
+from jaxcls.engine.log import env_info
 from jaxcls.engine.network import Network, preprocess_of
 from jaxcls.engine.optim.optimisation import Optimisation
 from jaxcls.engine.processes import first_process_first
@@ -38,39 +37,6 @@ from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError, refuse
 
 Config = Mapping[str, Any]
-
-
-def evaluation_dataset(config: Config, split: str, classes: Sequence[str] | None, reference: str) -> Dataset:
-    """The `val` or `test` data of a config.
-
-    Args:
-        config: the whole config.
-        split: which.
-        classes: what the labels count, in order; None: the data's own classes.
-        reference: what has these classes, for messages.
-
-    Raises:
-        UserError: there is no such data, it has another class, or its pipeline is for training.
-    """
-    if split not in config["data"]:
-        have = [name for name in ("train", "val", "test") if name in config["data"]]
-        raise UserError(f"config.data has no {split!r}; it has {', '.join(have)}")
-    where = f"data.{split}"
-    dataset = build_dataset(config["data"][split], where)
-    if dataset.random_on_device:
-        raise UserError(f"{where}.pipeline: what has on_device=True is random and for training only")
-    return dataset if classes is None else dataset.in_terms_of(classes, where, reference)
-
-
-def in_terms_of_original(dataset: Dataset, classes: Sequence[str], where: str) -> Dataset:
-    """The dataset with its labels in terms of a file's classes, where that names these as the dataset does.
-
-    Others go by their numbers, as in the original, which words ImageNet's classes where folders have codes.
-    """
-    if set(dataset.classes) <= set(classes) and len(set(classes)) == len(classes):
-        return dataset.in_terms_of(classes, where, "the checkpoint")
-    get_logger().warning("%s and the checkpoint name their classes differently: labels go by their numbers", where)
-    return dataset
 
 
 def build_evaluator(config: Config, split: str, dataset: Dataset, network: Network) -> Evaluator:
@@ -164,41 +130,6 @@ def _runner_kind(config: Config) -> tuple[type[Runner], int]:
     if not isinstance(length, int) or length < 1:
         raise UserError(f"runner.{key}: {length!r}; expected a whole number from 1")
     return kind, length
-
-
-def describe(config: Config, image_shape: Sequence[int]) -> dict[str, Any]:
-    """What a checkpoint says, with the names of the classes, of how to use its arrays without any data: JSON."""
-    description = {
-        "model": config["model"],
-        "precision": config["precision"],
-        "image_shape": image_shape,
-        "pipeline": evaluation_pipeline(config["data"], image_shape),
-    }
-    return as_json(description)
-
-
-def describe_from_pipeline(config: Config) -> dict[str, Any]:
-    """The same where there is no data: the images have the size to which the pipeline brings a large one."""
-    sample, rng = {"image": np.zeros((1024, 1024, 3), np.uint8)}, np.random.default_rng(0)
-    for transform in build_pipeline(evaluation_pipeline(config["data"], (1024, 1024, 3)))[0]:
-        sample = sample if isinstance(transform, LoadImageFromFile) else transform(sample, rng)
-    return describe(config, sample["image"].shape)
-
-
-def describe_from_data(config: Config) -> dict[str, Any]:
-    """What a checkpoint of this config would say of how to use its arrays.
-
-    Raises:
-        UserError: the data cannot be read.
-    """
-    dataset = build_dataset(config["data"]["train"], "data.train")
-    split = next((split for split in ("val", "test") if split in config["data"]), None)
-    seen = evaluation_dataset(config, split, dataset.classes, "data.train") if split else dataset
-    return {
-        **describe(config, seen.image.shape),
-        "classes": dataset.classes,
-        "batch_size": config["data"]["batch_size"],
-    }
 
 
 def _identity(config: Config, kind: type[Runner], dataset: Dataset) -> dict[str, Any]:

@@ -94,9 +94,9 @@ class Network:
         """
         if len(classes) != self.num_classes:
             listed = ", ".join(classes[:3]) + (", …" if len(classes) > 3 else "")
+            advice = f"; set its num_classes to {len(classes)}" if where == "data.train" else ""
             raise UserError(
-                f"{where} has {len(classes)} classes ({listed}), but the head has {self.num_classes}; "
-                f"set its num_classes to {len(classes)}"
+                f"{where} has {len(classes)} classes ({listed}), but the head has {self.num_classes}{advice}"
             )
 
     def _problems_of_classes(self, dataset: Dataset, where: str) -> Iterator[str]:
@@ -143,7 +143,8 @@ class Network:
         try:
             seen = jax.eval_shape(preprocess_of(dataset), image)
         except UserError as error:
-            yield f"{where}.pipeline: {error}"
+            same = dataset.image.shape == self.image_shape
+            yield f"{where}.pipeline: {error}" if same else f"{sizes}; {error}"
             return
         if seen.shape[-1] != self.image_shape[-1]:
             yield f"{sizes}; the channels have to be the same"

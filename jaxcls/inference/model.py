@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,16 +13,16 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from jaxcls.config import complete, load_config
+from jaxcls import user_code
+from jaxcls.config import complete, load_config, load_recipe
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
-from jaxcls.engine import assembly
-from jaxcls.engine.checkpoints.loading import is_file, load_variables, read_notes
+from jaxcls.engine.checkpoints.loading import load_variables
 from jaxcls.engine.checkpoints.storage import locate, read_meta
+from jaxcls.engine.description import describe_from_data, description_of, is_described
 from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.network import Network
 from jaxcls.engine.step.parallel import Parallel
-from jaxcls.errors import UserError
 from jaxcls.inference.images import GivenImages, listed
 from jaxcls.inference.preprocess import Given, Preprocess
 
@@ -44,7 +43,8 @@ class Model:
         network: the classifier with its precision, on this process's devices.
 
     Args:
-        description: `model` and `precision` as in a config, `classes`, `image_shape`, `pipeline`, `batch_size`.
+        description: `model`, `precision` and `import_from` as in a config, `classes`, `image_shape`, `pipeline` and
+            `batch_size`.
         checkpoint: a checkpoint's folder or a file, with the arrays; None: initial ones.
 
     Raises:
@@ -52,6 +52,8 @@ class Model:
     """
 
     def __init__(self, description: Mapping[str, Any], checkpoint: str | os.PathLike | None = None) -> None:
+        for folder in description.get("import_from", ()):
+            user_code.search(folder)
         self.classes: tuple[str, ...] = tuple(description["classes"])
         self.image_shape: tuple[int, ...] = tuple(description["image_shape"])
         self.batch_size: int = min(description["batch_size"], _MOST)
@@ -90,7 +92,8 @@ def init_model(
     """A trained model, ready to use. No data is needed: the checkpoint says what there is to know.
 
     Args:
-        workdir_or_config: a work directory (its best checkpoint, else its newest), one checkpoint, or a config.
+        workdir_or_config: a work directory (its best checkpoint, else its newest), one checkpoint, or a config: a dict,
+            or a recipe's file, `FILE.py` or `FILE.py:ARGUMENT`.
         checkpoint: the weights for it, as `load_checkpoint` takes them; None: the work directory's own. A config
             without one has initial weights, and takes the names of its classes from its data.
 
@@ -98,50 +101,18 @@ def init_model(
         UserError: there is no checkpoint, or it does not fit.
     """
     get_logger()  # what the data warns of is to be seen
-    if isinstance(workdir_or_config, str | os.PathLike):
-        workdir, folder = locate(workdir_or_config)
-        if checkpoint is None and _is_described(meta := read_meta(folder)):
+    given = workdir_or_config
+    if isinstance(given, str | os.PathLike) and str(given).partition(":")[0].endswith((".py", ".json")):
+        given = load_recipe(str(given))
+    if isinstance(given, str | os.PathLike):
+        workdir, folder = locate(given)
+        if checkpoint is None and is_described(meta := read_meta(folder)):
             return Model(meta, folder)
-        workdir_or_config, checkpoint = load_config(workdir / "config.json"), checkpoint or folder
-    config = complete(workdir_or_config)
+        given, checkpoint = load_config(workdir / "config.json"), checkpoint or folder
+    config = complete(given)
     if checkpoint is None:
-        return Model(assembly.describe_from_data(config))
-    if is_file(checkpoint):
-        description = _describe_file(checkpoint, config)
-        return Model({**description, "model": config["model"], "precision": config["precision"]}, checkpoint)
-    folder = locate(checkpoint)[1]
-    meta = read_meta(folder)
-    if not _is_described(meta):
-        meta = _describe_old(folder, config)
-    return Model({**meta, "model": config["model"], "precision": config["precision"]}, folder)
-
-
-def _is_described(meta: Mapping[str, Any]) -> bool:
-    return "pipeline" in meta
-
-
-def _describe_file(path: str | os.PathLike, config: Mapping[str, Any]) -> dict[str, Any]:
-    """By the config's data or, without it, by the classes that the file names and the pipeline."""
-    classes = read_notes(path).get("original_classes")
-    try:
-        description = assembly.describe_from_data(config)
-    except UserError as error:
-        if not classes:
-            raise UserError(
-                f"{path} does not name its classes, and the data of the config, which would, cannot be read: {error}"
-            ) from error
-        description = {**assembly.describe_from_pipeline(config), "batch_size": config["data"]["batch_size"]}
-    return {**description, "classes": classes or description["classes"]}
-
-
-def _describe_old(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return assembly.describe_from_data(config)
-    except UserError as error:
-        raise UserError(
-            f"checkpoint {folder} was saved without its classes and pipeline, and the data of its config, which would "
-            f"tell, cannot be read: {error}"
-        ) from error
+        return Model(describe_from_data(config))
+    return Model(description_of(checkpoint, config), checkpoint)
 
 
 def inference_model(

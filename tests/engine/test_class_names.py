@@ -10,6 +10,7 @@ import pytest
 
 import jaxcls
 from jaxcls.engine.checkpoints.storage import read_meta
+from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
 from tests import recipe
 from tests.engine import tiny
@@ -138,6 +139,15 @@ def test_a_continuation_needs_the_same_names_labels_and_files(trained, tmp_path,
         return
     with pytest.raises(UserError, match=message):
         jaxcls.train_model(config, workdir, resume=True)
+
+
+def test_weights_of_other_classes_are_said(trained, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(get_logger(), "propagate", True)
+    root, _ = trained
+    config = config_of(source(root / "train"))
+    config.load_from = str(root / "work")
+    jaxcls.train_model(config, tmp_path / "work")
+    assert "another order: 'cat', 'ant', 'bee' there, 'ant', 'bee', 'cat' here" in caplog.text
 
 
 def test_of_many_classes_a_continuation_names_the_first_that_differs(tmp_path):

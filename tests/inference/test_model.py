@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxcls
+from jaxcls.config import load_config
 from jaxcls.engine.checkpoints.storage import restore_checkpoint
 from jaxcls.errors import UserError
 from tests.engine import tiny
@@ -84,6 +85,8 @@ def test_a_config_with_a_checkpoint_and_without(trained, model, tmp_path):
     other = jaxcls.init_model(config, root / "work")
     assert (other.classes, other.image_shape) == (model.classes, model.image_shape)
     assert jax.tree.all(jax.tree.map(np.array_equal, other.variables, model.variables))
+    recipe = jaxcls.init_model(f"{root / 'work' / 'config.json'}", root / "work")
+    assert jax.tree.all(jax.tree.map(np.array_equal, recipe.variables, model.variables))
     config = config_of(source(images(tmp_path / "new", "dog", "emu")), classes=2)
     untrained = jaxcls.init_model(config)
     assert (untrained.classes, untrained.image_shape) == (("dog", "emu"), (8, 8, 3))
@@ -100,17 +103,19 @@ def test_an_old_checkpoint_takes_what_it_lacks_from_the_data_of_its_config(train
     shutil.copytree(root / "work", work)
     for path in (work / "checkpoints" / "1" / "meta" / "metadata", work / "config.json"):
         content = json.loads(path.read_text())
-        for key in ("classes", "pipeline", "image_shape", "precision"):
+        for key in ("classes", "pipeline", "image_shape", "precision", "import_from"):
             content.pop(key, None)
         path.write_text(json.dumps(content))
     (work / "checkpoints" / "1" / "checksums.json").unlink()
     shutil.rmtree(work / "interrupted")
-    with pytest.raises(UserError, match=r"without its classes and pipeline, .* cannot be read: data\.train.*no such"):
+    with pytest.raises(UserError, match=r"does not say how its classes .* cannot be read: data\.train.*no such"):
         jaxcls.init_model(work)
-    for split in ("train", "val"):
-        content["data"][split]["data_prefix"] = str(images(tmp_path / split, "ant", "bee", "cat", count=1))
+    for split, classes in (("train", ("ant", "bee", "cat")), ("val", ("cat",))):
+        content["data"][split]["data_prefix"] = str(images(tmp_path / split, *classes, count=1))
     (work / "config.json").write_text(json.dumps(content))
     assert jaxcls.init_model(work).classes == ("ant", "bee", "cat")
+    with pytest.raises(UserError, match=r"data\.val has 1 classes \(cat\), but the head has 3$"):
+        jaxcls.evaluate_model(load_config(work / "config.json"), work)
 
 
 def test_a_head_for_several_labels(tmp_path):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxcls.engine.checkpoints.storage import Checkpoints, fit, numbered, restore_checkpoint
+from jaxcls.data.sources.files import some
+from jaxcls.engine.checkpoints.storage import Checkpoints, fit, locate, numbered, read_meta, restore_checkpoint
 from jaxcls.engine.checkpoints.weights import load_for_tuning
 from jaxcls.engine.runner import Runner
 from jaxcls.errors import UserError
@@ -60,6 +61,7 @@ def load_from(runner: Runner, path: str) -> None:
     Raises:
         UserError: parameters other than the head's do not fit.
     """
+    _warn_of_other_classes(runner, path)
     state = runner.state
     loaded = load_for_tuning(runner.network.classifier, state.raw_variables, path)
     state = state.replace(**loaded)
@@ -68,3 +70,14 @@ def load_from(runner: Runner, path: str) -> None:
     if state.ema_batch_stats is not None:
         state = state.replace(ema_batch_stats=loaded["batch_stats"])
     runner.state = runner.network.parallel.place_state(state)
+
+
+def _warn_of_other_classes(runner: Runner, path: str) -> None:
+    """Where the head fits by its count of classes alone."""
+    folder = locate(path)[1]
+    before, now = read_meta(folder).get("classes", []), runner.identity["classes"]
+    if before != now and len(before) == len(now):
+        runner.logger.warning(
+            "load_from: the head of %s is for other classes, or in another order: %s there, %s here",
+            *(folder, some(before), some(now)),
+        )
