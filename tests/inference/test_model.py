@@ -93,7 +93,7 @@ def test_a_config_with_a_checkpoint_and_without(trained, model, tmp_path):
     # without data.val: the training pipeline's reading and normalising, and the network's size between them
     image = sorted((root / "copies").glob("*/*.png"))[0]
     np.testing.assert_array_equal(untrained.preprocess(image), model.preprocess(image))
-    with pytest.raises(UserError, match=r"checkpoints/1 has 3 classes \(ant, bee, cat\), but the head has 2"):
+    with pytest.raises(UserError, match=r"work has 3 classes \(ant, bee, cat\), but the head has 2"):
         jaxcls.init_model(config, root / "work")
 
 
