@@ -34,8 +34,15 @@ def prepare(builder: Any) -> None:
         builder: `tfds.builder(name, file_format="array_record")`, the name in `PREPARABLE`.
 
     Raises:
-        UserError: the archives are not there and cannot be fetched, or damaged.
+        UserError: the archives are not there and cannot be fetched, or damaged, or the folder cannot be written.
     """
+    try:
+        _prepare(builder)
+    except OSError as error:
+        raise UserError(f"TFDS {builder.name}: cannot be prepared in {builder.data_path}: {error}") from error
+
+
+def _prepare(builder: Any) -> None:
     import tensorflow_datasets as tfds
 
     make_source, folder = PREPARABLE[builder.name], str(_archive_folder(builder))
@@ -48,11 +55,7 @@ def prepare(builder: Any) -> None:
     builder._split_generators = lambda dl_manager: {
         split: _examples(source, f"{split}_", builder.info.features) for split, source in splits.items()
     }
-    config = tfds.download.DownloadConfig(try_download_gcs=False)
-    try:
-        builder.download_and_prepare(download_config=config)
-    except OSError as error:
-        raise UserError(f"TFDS {builder.name}: cannot be prepared in {builder.data_path}: {error}") from error
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
 
 
 def _archive_folder(builder: Any) -> Path:
