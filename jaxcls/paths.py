@@ -27,3 +27,23 @@ def expand(path: str | os.PathLike) -> Path:
     if unset := re.search(r"\$(?:\w+|\{\w+\})", text):
         raise UserError(f"{path}: the environment variable {unset[0].strip('${}')} is not set")
     return Path(text).absolute()
+
+
+def output_file(path: str | os.PathLike, what: str) -> Path:
+    """The absolute path of a file that is to be written later; said now where that cannot be.
+
+    Args:
+        path: as the user gives it.
+        what: the flag or argument that it is of, for messages.
+
+    Raises:
+        UserError: its folder does not exist or cannot be written to, or it is a folder.
+    """
+    path = expand(path)
+    if not os.path.isdir(path.parent):
+        raise UserError(f"{what}: the folder {path.parent} does not exist")
+    if os.path.isdir(path):
+        raise UserError(f"{what}: {path} is a folder, expected a file")
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        raise UserError(f"{what}: {path} cannot be written")
+    return path

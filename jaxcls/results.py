@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxcls.errors import UserError, close_names
-from jaxcls.paths import expand
+from jaxcls.paths import expand, output_file
 from jaxcls.ranks import best_class
 
 # places after the decimal point of numbers in the JSON log and in evaluation results
@@ -46,12 +46,10 @@ class Results:
         path = expand(path)
         if path.suffix not in FORMATS:
             raise UserError(f"--out: {path} ends in {path.suffix!r}; allowed: {', '.join(FORMATS)}")
-        if not path.parent.is_dir():
-            raise UserError(f"--out: the folder {path.parent} does not exist")
         for item in items:
             if item not in (*ITEMS, "all", "none"):
                 raise UserError(f"--out_items: {item!r}; {close_names(item, (*ITEMS, 'all', 'none'))}")
-        self.path = path
+        self.path = output_file(path, "--out")
         self.items = ITEMS if "all" in items else tuple(item for item in ITEMS if item in items)
         self._scores: list[np.ndarray] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from jaxcls.data import sources
 from jaxcls.engine import hooks
 from jaxcls.engine.checkpoints.storage import Checkpoints, locate, restore_checkpoint
 from jaxcls.errors import UserError
-from jaxcls.paths import expand
+from jaxcls.paths import expand, output_file
 from jaxcls.results import Results
 
 
@@ -96,6 +97,19 @@ def test_what_is_written(home):
     assert hooks.TensorboardLoggerHook(log_dir="~/board").log_dir == home / "board"
     profiler = hooks.ProfilerHook(trace_dir="$WHERE/trace", json_trace_path="~/trace.json")
     assert (profiler.trace_dir, profiler.json_trace_path) == (home / "trace", home / "trace.json")
+
+
+def test_a_file_that_cannot_be_written_is_named_at_once(home, monkeypatch):
+    cases = {"~/no/x": f"the folder {home}/no does not exist", "~": f"{home} is a folder, expected a file"}
+    for path, message in cases.items():
+        with pytest.raises(UserError, match=f"--out: {message}"):
+            output_file(path, "--out")
+        with pytest.raises(UserError, match=f"json_trace_path: {message}"):
+            hooks.ProfilerHook(json_trace_path=path)
+    assert output_file("~/x.csv", "--out") == home / "x.csv"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UserError, match=f"--out: {home}/x.csv cannot be written"):
+        output_file("~/x.csv", "--out")
 
 
 @pytest.mark.parametrize("given", ["~/a.py:tiny", "$WHERE/a.py:tiny"])

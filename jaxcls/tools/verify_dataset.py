@@ -24,7 +24,7 @@ from jaxcls.data.report import class_report
 from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import LoadImageFromFile
 from jaxcls.errors import UserError, close_names
-from jaxcls.paths import expand
+from jaxcls.paths import output_file
 
 
 def damaged_images(source: Source, num_workers: int = 4, progress: bool = False) -> Iterator[str]:
@@ -58,6 +58,7 @@ def damaged_images(source: Source, num_workers: int = 4, progress: bool = False)
 def main() -> None:
     """Flags to messages."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # its warnings do not name the file
+    out = output_file(flags.FLAGS.out, "--out") if flags.FLAGS.out else None
     data = command.given_config().get("data", {})
     if flags.FLAGS.split not in data:
         splits = [key for key in data if key in ("train", "val", "test")]
@@ -66,8 +67,8 @@ def main() -> None:
     messages = list(damaged_images(dataset.source, flags.FLAGS.num_workers, sys.stderr.isatty()))
     print(class_report(dataset.classes, dataset.labels))
     print(*messages, f"{len(messages)} of {len(dataset):,} images are missing or damaged", sep="\n")
-    if flags.FLAGS.out:
-        expand(flags.FLAGS.out).write_text("".join(f"{message}\n" for message in messages), encoding="utf-8")
+    if out:
+        out.write_text("".join(f"{message}\n" for message in messages), encoding="utf-8")
     if messages:
         sys.exit(1)
 

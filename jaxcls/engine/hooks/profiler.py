@@ -12,7 +12,7 @@ import jax
 from jaxcls.engine import processes
 from jaxcls.engine.hooks.hook import Hook
 from jaxcls.errors import UserError
-from jaxcls.paths import expand
+from jaxcls.paths import expand, output_file
 
 
 class ProfilerHook(Hook):
@@ -30,7 +30,7 @@ class ProfilerHook(Hook):
         json_trace_path: where to put the trace in Chrome's JSON form, too; None: nowhere.
 
     Raises:
-        UserError: `profile_iters` or `start` cannot be.
+        UserError: `profile_iters`, `start` or `json_trace_path` cannot be.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ProfilerHook(Hook):
         self.by_epoch, self.profile_iters, self.start = by_epoch, profile_iters, start
         self.with_stack = with_stack
         self.trace_dir = None if trace_dir is None else expand(trace_dir)
-        self.json_trace_path = None if json_trace_path is None else expand(json_trace_path)
+        self.json_trace_path = None if json_trace_path is None else output_file(json_trace_path, "json_trace_path")
         self._tracing = False
 
     def check(self, runner: Any) -> None:
