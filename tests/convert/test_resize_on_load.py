@@ -89,6 +89,18 @@ def test_swins_positions_and_tables():
         np.testing.assert_array_equal(found[f"backbone.{name}"], table)
 
 
+def test_the_class_and_the_distillation_token_stay():
+    model = {"backbone": {**VIT, "type": "DistilledVisionTransformer"}, "neck": None}
+    model["head"] = {"type": "DeiTClsHead", "in_channels": 8, "num_classes": 3}
+    given = state_dict(build_classifier({"type": "ImageClassifier", **model}), (12, 12))
+    made = build_classifier({"type": "ImageClassifier", **model, "backbone": model["backbone"] | {"img_size": 20}})
+    before, after = (given["backbone.pos_embed"], convert_state_dict(made, given, (20, 20, 3)))
+    after = after["params"]["backbone"]["pos_embed"]
+    np.testing.assert_array_equal(after[:, :2], before[:, :2])
+    expected = resized_grid(before[0, 2:].reshape(3, 3, 8), (5, 5))
+    np.testing.assert_allclose(after[0, 2:].reshape(5, 5, 8), expected, atol=2e-6)
+
+
 @pytest.mark.parametrize(
     ("backbone", "name", "shape"),
     [

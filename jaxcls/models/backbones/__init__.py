@@ -14,6 +14,6 @@ from jaxcls.models.backbones.resnext import ResNeXt
 from jaxcls.models.backbones.seresnet import SEResNet, SEResNeXt
 from jaxcls.models.backbones.swin_transformer import SwinTransformer
 from jaxcls.models.backbones.vgg import VGG
-from jaxcls.models.backbones.vision_transformer import VisionTransformer
+from jaxcls.models.backbones.vision_transformer import DistilledVisionTransformer, VisionTransformer
 
 __all__ = sorted(name for name, value in globals().items() if isinstance(value, type))

@@ -5,6 +5,7 @@ After mmcls/models/backbones/vision_transformer.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -31,9 +32,9 @@ from jaxcls.models.layers import (
     pair,
     resize_pos_embed,
 )
-from jaxcls.models.layers.initializers import constant, normal, trunc_normal, xavier
+from jaxcls.models.layers.initializers import Initializer, constant, normal, trunc_normal, xavier
 
-# the original's small is 8 layers of 768, not the usual ViT-S
+# The original's small is 8 layers of 768, not the usual ViT-S; huge, eva and dinov2 are of mmpretrain 1.2.
 _ARCHITECTURES = architectures(
     ("embed_dims", "num_layers", "num_heads", "feedforward_channels"),
     {
@@ -41,7 +42,10 @@ _ARCHITECTURES = architectures(
         ("b", "base", "deit-b", "deit-base"): (768, 12, 12, 3072),
         ("l", "large"): (1024, 24, 16, 4096),
         ("deit-t", "deit-tiny"): (192, 12, 3, 768),
-        ("deit-s", "deit-small"): (384, 12, 6, 1536),
+        ("deit-s", "deit-small", "dinov2-s", "dinov2-small"): (384, 12, 6, 1536),
+        ("h", "huge"): (1280, 32, 16, 5120),
+        ("eva-g", "eva-giant"): (1408, 40, 16, 6144),
+        ("dinov2-g", "dinov2-giant"): (1536, 40, 24, 6144),
     },
 )
 
@@ -98,8 +102,8 @@ class VisionTransformer(Backbone):
     Images of another size than `img_size` are taken too: the position embedding is resized.
 
     Attributes:
-        arch: s(mall), b(ase), l(arge), deit-t(iny), deit-s(mall), deit-b(ase), or a dict of embed_dims, num_layers,
-            num_heads, feedforward_channels.
+        arch: s(mall), b(ase), l(arge), h(uge), deit-t(iny), deit-s(mall), deit-b(ase), eva-g(iant), dinov2-s(mall),
+            dinov2-g(iant), or a dict of embed_dims, num_layers, num_heads, feedforward_channels.
         img_size: (H, W) or one number, in pixels, that the position embedding is for.
         patch_size: pixels down and across.
         out_indices: the layers to return, from 0, negative ones from the end.
@@ -141,6 +145,7 @@ class VisionTransformer(Backbone):
     with_cp: bool = False
     init_cfg: Any = None
 
+    token_inits: ClassVar[Mapping[str, Initializer]] = {"cls_token": constant(0.0)}  # in order, before the patches
     layout: ClassVar[Layout] = Layout(
         stem=("patch_embed", "cls_token", "dist_token", "pos_embed"),
         blocks=("layers.{stage}",),
@@ -186,12 +191,14 @@ class VisionTransformer(Backbone):
             if index == depth - 1 and self.final_norm:
                 x = _norm(self.norm_cfg, 1)(x, train)
             if index in self.returned:
-                cls_token, patches = (x[:, 0], x[:, 1:]) if self.with_cls_token else (None, x)
+                count = len(self.token_inits) if self.with_cls_token else 0
+                patches = x[:, count:]
                 if patch_norm is None:
                     patches = patches.reshape(len(x), height, width, -1)
                 else:
                     patches = patch_norm(jnp.mean(patches, 1, dtype=jnp.float32).astype(x.dtype), train)
-                outputs.append((patches, cls_token) if self.output_cls_token else patches)
+                tokens = (x[:, i] for i in range(count))
+                outputs.append((patches, *tokens) if self.output_cls_token else patches)
         return tuple(outputs)
 
     @nn.nowrap
@@ -207,15 +214,16 @@ class VisionTransformer(Backbone):
         )
 
     def _tokens(self, patches: Array, own_size: tuple[int, int], train: bool) -> Array:
-        """Patches (N, H', W', D) -> (N, L, D): the class token, where it is on, and they, positions added."""
+        """Patches (N, H', W', D) -> (N, L, D): the tokens, where they are on, and they, with positions."""
         n, *size, width = patches.shape
-        cls_token = self.param("cls_token", constant(0.0), (1, 1, width), jnp.float32).astype(patches.dtype)
-        x = jnp.concatenate([jnp.broadcast_to(cls_token, (n, 1, width)), patches.reshape(n, -1, width)], axis=1)
-        shape = (1, 1 + own_size[0] * own_size[1], width)
+        tokens = [self.param(name, init, (1, 1, width), jnp.float32) for name, init in self.token_inits.items()]
+        tokens = [jnp.broadcast_to(token.astype(patches.dtype), (n, 1, width)) for token in tokens]
+        x = jnp.concatenate([*tokens, patches.reshape(n, -1, width)], axis=1)
+        shape = (1, len(tokens) + own_size[0] * own_size[1], width)
         pos_embed = self.param("pos_embed", trunc_normal(std=0.02), shape, jnp.float32)
-        x = x + resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode).astype(x.dtype)
+        x = x + resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, len(tokens)).astype(x.dtype)
         x = nn.Dropout(self.drop_rate)(x, deterministic=not train)
-        return x if self.with_cls_token else x[:, 1:]
+        return x if self.with_cls_token else x[:, len(tokens) :]
 
     def _layer(self, index: int, train: bool) -> nn.Module:
         return override(
@@ -233,8 +241,22 @@ class VisionTransformer(Backbone):
 
     @nn.nowrap
     def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """The position embedding is resized; the class token's stays."""
+        """The position embedding is resized; the tokens' part of it stays."""
         if path != ("pos_embed",):
             return value
         own_size = self._patch_embed().resolution(pair(self.img_size))
-        return fit_pos_embed(value, shape, own_size, self.interpolate_mode, num_extra_tokens=1)
+        return fit_pos_embed(value, shape, own_size, self.interpolate_mode, len(self.token_inits))
+
+
+class DistilledVisionTransformer(VisionTransformer):
+    """As `VisionTransformer`, with a second token that learns from a teacher (Touvron et al. 2021, arXiv:2012.12877).
+
+    Outputs are (patches (N, H', W', D), class token (N, D), distillation token (N, D)); mmcls/models/backbones/deit.py.
+    """
+
+    arch: str | Config = "deit-base"
+
+    token_inits: ClassVar[Mapping[str, Initializer]] = {
+        "cls_token": constant(0.0),
+        "dist_token": trunc_normal(std=0.02),
+    }

@@ -3,10 +3,11 @@
 from jaxcls.models.heads.cls_head import ClsHead, LinearClsHead
 from jaxcls.models.heads.multi_label_head import MultiLabelClsHead, MultiLabelLinearClsHead
 from jaxcls.models.heads.stacked_head import StackedLinearClsHead
-from jaxcls.models.heads.vision_transformer_head import VisionTransformerClsHead
+from jaxcls.models.heads.vision_transformer_head import DeiTClsHead, VisionTransformerClsHead
 
 __all__ = [
     "ClsHead",
+    "DeiTClsHead",
     "LinearClsHead",
     "MultiLabelClsHead",
     "MultiLabelLinearClsHead",

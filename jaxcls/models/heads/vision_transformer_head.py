@@ -1,4 +1,7 @@
-"""The Vision Transformer's head (mmcls/models/heads/vision_transformer_head.py)."""
+"""Heads of the Vision Transformer and of DeiT with distillation.
+
+After mmcls/models/heads/vision_transformer_head.py and deit_head.py.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ from jaxcls.models.layers import FixedInitLinear, Linear, build_activation
 from jaxcls.models.layers.initializers import constant, trunc_normal
 
 
-class VisionTransformerClsHead(Head):
-    """The class token (N, in_channels) -> logits (N, num_classes), the last layer zero at first.
+class TokenHead(Head):
+    """For what comes with tokens (N, in_channels) after the patches: what both heads share.
 
     Attributes:
         num_classes: K.
-        in_channels: of the class token.
+        in_channels: of a token.
         hidden_dim: width of a layer before the last one, for pre-training; None: there is none.
         act_cfg: the activation after that layer.
 
     Raises:
-        UserError: no classes, or features without a class token or of another width.
+        UserError: no classes.
     """
 
     num_classes: int = 1000
@@ -46,15 +49,53 @@ class VisionTransformerClsHead(Head):
             self.hidden = FixedInitLinear(self.hidden_dim, lecun, constant(0.0), name="layers.pre_logits")
         self.last = Linear(self.num_classes, name="layers.head")
 
+    def tokens(self, features: Features, *wanted: str) -> list[Array]:
+        """Of the last output, the tokens that it needs, each (N, in_channels) or, with `hidden_dim`, (N, hidden_dim).
+
+        Raises:
+            UserError: features without them or of another width.
+        """
+        name, last = type(self).__name__, features[-1]
+        found = last[1:] if isinstance(last, tuple | list) else ()
+        if len(found) != len(wanted) or any(token.ndim != 2 for token in found):
+            raise UserError(f"{name} needs {' and '.join(wanted)}: a backbone with output_cls_token=True")
+        for token in found:
+            if token.shape[-1] != self.in_channels:
+                raise UserError(f"{name}: in_channels={self.in_channels}, but the token is {token.shape}")
+        return [token if self.hidden_dim is None else self._hidden(token) for token in found]
+
+    def _hidden(self, token: Array) -> Array:
+        return build_activation(self.act_cfg)(self.hidden(token))
+
+
+class VisionTransformerClsHead(TokenHead):
+    """The class token (N, in_channels) -> logits (N, num_classes), the last layer zero at first."""
+
     def pre_logits(self, features: Features, train: bool = False) -> Array:
         """The class token (N, in_channels) of the last output or, with `hidden_dim`, (N, hidden_dim)."""
-        token = features[-1][-1] if isinstance(features[-1], tuple | list) else None
-        if token is None or token.ndim != 2:
-            raise UserError("VisionTransformerClsHead needs a class token: a backbone with output_cls_token=True")
-        if token.shape[-1] != self.in_channels:
-            raise UserError(f"VisionTransformerClsHead: in_channels={self.in_channels}, but the token is {token.shape}")
-        return token if self.hidden_dim is None else build_activation(self.act_cfg)(self.hidden(token))
+        return self.tokens(features, "a class token")[0]
 
     def __call__(self, features: Features, train: bool = False) -> Array:
         """Logits; nothing here depends on `train`."""
         return self.last(self.pre_logits(features, train))
+
+
+class DeiTClsHead(TokenHead):
+    """Class and distillation token, each (N, in_channels) -> the mean of their logits (N, num_classes).
+
+    Training is on that mean, without a teacher (Touvron et al. 2021, arXiv:2012.12877), as in the original.
+    """
+
+    def setup(self) -> None:
+        """The layers, and the distillation token's own last one."""
+        super().setup()
+        self.last_of_teacher = Linear(self.num_classes, name="layers.head_dist")
+
+    def pre_logits(self, features: Features, train: bool = False) -> list[Array]:
+        """The two tokens, each (N, in_channels) or, with `hidden_dim`, (N, hidden_dim)."""
+        return self.tokens(features, "a class token", "a distillation token")
+
+    def __call__(self, features: Features, train: bool = False) -> Array:
+        """Logits; nothing here depends on `train`."""
+        cls_token, dist_token = self.pre_logits(features, train)
+        return (self.last(cls_token) + self.last_of_teacher(dist_token)) / 2

@@ -27,4 +27,19 @@ FAMILIES = {
             ({"frozen_stages": 3}, "frozen_stages=3; allowed: -1 to 2"),
         ),
     ),
+    "DistilledVisionTransformer": Family(
+        {
+            "arch": {"embed_dims": 16, "num_layers": 2, "num_heads": 2, "feedforward_channels": 16},
+            "img_size": 16,
+            "patch_size": 4,
+            "drop_rate": 0.1,
+            "drop_path_rate": 0.2,
+        },
+        16,
+        neck=None,
+        head="DeiTClsHead",
+        frozen={1: ("patch_embed.", "cls_token", "dist_token", "pos_embed", "layers.0.")},
+        checkpointed=2,
+        wrong=(({"with_cls_token": False}, "output_cls_token=True needs with_cls_token=True"),),
+    ),
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxcls.errors import UserError
-from jaxcls.models.heads import VisionTransformerClsHead
+from jaxcls.models.heads import DeiTClsHead, VisionTransformerClsHead
 
 TOKEN = np.random.default_rng(0).standard_normal((2, 64), np.float32)
 FEATURES = (("an earlier stage's",), (np.zeros((2, 4, 4, 64), np.float32), TOKEN))
@@ -52,8 +52,31 @@ def test_without_a_hidden_layer():
         ({"num_classes": 0}, FEATURES, "num_classes=0; at least 1"),
         ({"in_channels": 32}, FEATURES, r"in_channels=32, but the token is \(2, 64\)"),
         ({}, (jnp.zeros((2, 4, 4, 64)),), "needs a class token: a backbone with output_cls_token=True"),
+        ({}, ((*FEATURES[-1], TOKEN),), "needs a class token: a backbone"),
     ],
 )
 def test_messages(arguments, features, message):
     with pytest.raises(UserError, match=message):
         VisionTransformerClsHead(**{"num_classes": 5, "in_channels": 64} | arguments).init(jax.random.key(0), features)
+
+
+@pytest.mark.parametrize("hidden_dim", [None, 32])
+def test_logits_of_deit_are_the_mean_of_two_layers(hidden_dim):
+    head = DeiTClsHead(num_classes=5, in_channels=64, hidden_dim=hidden_dim)
+    features = ((np.zeros((2, 4, 4, 64), np.float32), TOKEN, -TOKEN),)
+    shapes = jax.eval_shape(head.init, jax.random.key(0), features)["params"]
+    params = jax.tree.map(lambda leaf: np.random.default_rng(leaf.size).standard_normal(leaf.shape, np.float32), shapes)
+    params["layers.head_dist"] = jax.tree.map(lambda leaf: 2 * leaf, params["layers.head"])
+
+    def logits(token, name):
+        if hidden_dim is not None:
+            token = np.tanh(token @ params["layers.pre_logits"]["kernel"] + params["layers.pre_logits"]["bias"])
+        return token @ params[name]["kernel"] + params[name]["bias"]
+
+    expected = (logits(TOKEN, "layers.head") + logits(-TOKEN, "layers.head_dist")) / 2
+    np.testing.assert_allclose(head.apply({"params": params}, features), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_deits_head_needs_both_tokens():
+    with pytest.raises(UserError, match="DeiTClsHead needs a class token and a distillation token: a backbone"):
+        DeiTClsHead(num_classes=5, in_channels=64).init(jax.random.key(0), FEATURES)
