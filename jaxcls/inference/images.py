@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from jaxcls.data.sources.walk import Walk
 from jaxcls.errors import UserError
 from jaxcls.inference.preprocess import Given
 from jaxcls.paths import expand
+
+_log = logging.getLogger("jaxcls")
 
 
 class GivenImages(Source):
@@ -59,10 +62,14 @@ def listed(images: Given | Sequence[Given]) -> list[Given]:
 
 
 def _in_folder(image: Given) -> Sequence[Given]:
-    if not (isinstance(image, str | os.PathLike) and (folder := expand(image)).is_dir()):
+    if not (isinstance(image, str | os.PathLike) and os.path.isdir(folder := expand(image))):
         return (image,)
     walk = Walk(folder, (".",), EXTENSIONS)
     walk.problems.check()
+    left_out = str(walk.left_out)
     if not walk.images["."]:
-        raise UserError(f"{folder}: no image in this folder; expected files {', '.join(EXTENSIONS)}")
+        hint = f" (left out: {left_out})" if left_out else ""
+        raise UserError(f"{folder}: no image in this folder; expected files {', '.join(EXTENSIONS)}{hint}")
+    if left_out:
+        _log.warning("%s: left out: %s", folder, left_out)
     return [Path(folder, name) for name in sorted(walk.images["."])]

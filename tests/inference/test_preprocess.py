@@ -94,13 +94,15 @@ def test_what_cannot_be_read_is_named(tmp_path):
         preprocess(b"no image")
 
 
-def test_one_image_several_and_folders(path):
+def test_one_image_several_and_folders(path, caplog):
     folder = path.parent
     for name in ("b/d.png", "b/c.jpg", ".hidden.png", "notes.txt"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"not read here")
     images = [folder / name for name in ("a.png", "b/c.jpg", "b/d.png")]
     assert listed(folder) == listed([str(folder)]) == images
+    assert f"{folder}: left out: files with other suffixes: 1 .txt; hidden images and folders: 1" in caplog.text
+    assert listed("x" * 300) == ["x" * 300]  # whoever reads it says so
     assert listed([path, folder]) == [path, *images]
     assert listed(str(path)) == [str(path)]
     for given, count in ((PIXELS, 1), (PIXELS[..., 0], 1), (np.stack([PIXELS] * 4), 4), (b"x", 1), ([], 0)):
