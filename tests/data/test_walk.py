@@ -96,6 +96,23 @@ def test_links_to_folders_elsewhere_are_followed_once(root, caplog):
     assert "links to folders that have their place here" in caplog.text
 
 
+def test_which_of_two_links_is_followed_does_not_depend_on_the_file_system(root, monkeypatch):
+    for name in ("one", "two", "three"):
+        link(root / f"cat/{name}", "../../elsewhere")
+    scandir = os.scandir
+
+    class Reversed(list):
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    for order in (sorted, lambda entries, key: sorted(entries, key=key, reverse=True)):
+        monkeypatch.setattr(os, "scandir", lambda path, o=order: Reversed(o(scandir(path), key=lambda e: e.name)))
+        assert images(root)["cat"] == ["cat/a.png", "cat/one/deep/f.png", "cat/one/e.png", "cat/sub/b.png"]
+
+
 def test_class_folders_may_be_links(root):
     link(root / "emu", "../elsewhere")
     assert images(root)["emu"] == ["emu/deep/f.png", "emu/e.png"]

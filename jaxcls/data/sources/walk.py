@@ -118,7 +118,9 @@ class Walk:
             folder = folders.pop()
             try:
                 with os.scandir(os.path.join(self.root, folder)) as found:
-                    entries = list(found)
+                    entries = sorted(
+                        found, key=lambda entry: entry.name
+                    )  # which link comes first is the same everywhere
             except OSError as error:
                 self._note(folder, f"cannot be read: {error.strerror}")
                 continue
