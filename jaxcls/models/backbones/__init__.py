@@ -4,14 +4,18 @@
 from jaxcls.models.backbones.alexnet import AlexNet
 from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.densenet import DenseNet
+from jaxcls.models.backbones.efficientnet import EfficientNet
 from jaxcls.models.backbones.lenet import LeNet5
 from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.mobilenet_v3 import MobileNetV3
+from jaxcls.models.backbones.regnet import RegNet
 from jaxcls.models.backbones.res2net import Res2Net
 from jaxcls.models.backbones.resnet import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
 from jaxcls.models.backbones.resnext import ResNeXt
 from jaxcls.models.backbones.seresnet import SEResNet, SEResNeXt
+from jaxcls.models.backbones.shufflenet_v1 import ShuffleNetV1
+from jaxcls.models.backbones.shufflenet_v2 import ShuffleNetV2
 from jaxcls.models.backbones.swin_transformer import SwinTransformer
 from jaxcls.models.backbones.vgg import VGG
 from jaxcls.models.backbones.vision_transformer import DistilledVisionTransformer, VisionTransformer

@@ -2,7 +2,8 @@
 
 from jaxcls.models.layers.activation import build_activation
 from jaxcls.models.layers.attention import MultiheadAttention, attention
-from jaxcls.models.layers.conv import Conv, Linear, build_conv, pair
+from jaxcls.models.layers.channel_shuffle import channel_shuffle
+from jaxcls.models.layers.conv import Conv, Linear, build_conv, pair, same_padding
 from jaxcls.models.layers.conv_module import ConvModule
 from jaxcls.models.layers.divisible import make_divisible
 from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
@@ -49,6 +50,7 @@ __all__ = [
     "build_activation",
     "build_conv",
     "build_norm",
+    "channel_shuffle",
     "drop_path_rates",
     "fit_pos_embed",
     "fit_relative_position_bias_table",
@@ -62,4 +64,5 @@ __all__ = [
     "require_pixels",
     "resize_pos_embed",
     "resize_relative_position_bias_table",
+    "same_padding",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jaxcls.models.layers.conv2d import conv2d
 from jaxcls.models.layers.initializers import Initializer, from_init_cfg, pytorch_bias, pytorch_kernel
 
 IntOrPair = int | tuple[int, int]
+Sides = tuple[tuple[int, int], tuple[int, int]]
 
 
 def pair(value: IntOrPair) -> tuple[int, int]:
@@ -21,33 +22,59 @@ def pair(value: IntOrPair) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
+def same_padding(size: Sequence[int], kernel: IntOrPair, stride: IntOrPair, dilation: IntOrPair = 1) -> Sides:
+    """TensorFlow's `SAME`: zeros at both ends, so that an axis of H pixels gives H / stride, rounded up.
+
+    Of an odd number of zeros the greater part is below and to the right.
+    """
+    sides = []
+    for length, taps, step, gap in zip(size, pair(kernel), pair(stride), pair(dilation), strict=True):
+        lacking = max((-(-length // step) - 1) * step + (taps - 1) * gap + 1 - length, 0)
+        sides.append((lacking // 2, lacking - lacking // 2))
+    return sides[0], sides[1]
+
+
 class Conv(nn.Module):
     """2-D convolution, `torch.nn.Conv2d`: (N, H, W, C) -> (N, H', W', features), computed in the input's dtype.
 
     Attributes:
+        padding: zeros on each side, or `same`: see `same_padding`.
+        standardised: each filter has mean 0 and deviation 1 (Qiao et al. 2019, arXiv:1903.10520; mmcv's `ConvWS`).
         kernel_init: initial kernel (kh, kw, C / groups, features), whatever `init_cfg` says.
     """
 
     features: int
     kernel_size: IntOrPair
     stride: IntOrPair = 1
-    padding: IntOrPair = 0
+    padding: IntOrPair | str = 0
     dilation: IntOrPair = 1
     groups: int = 1
     use_bias: bool = True
     kernel_init: Initializer | None = None
+    standardised: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (*pair(self.kernel_size), x.shape[-1] // self.groups, self.features)
         kernel = _parameter(self, "kernel", ("Conv2d", "_ConvNd"), pytorch_kernel, shape, self.kernel_init)
-        vertical, horizontal = pair(self.padding)
-        padding = ((vertical, vertical), (horizontal, horizontal))
+        if self.standardised:
+            kernel = _standardised(kernel)
+        if isinstance(self.padding, str):
+            padding = same_padding(x.shape[1:3], self.kernel_size, self.stride, self.dilation)
+        else:
+            vertical, horizontal = pair(self.padding)
+            padding = ((vertical, vertical), (horizontal, horizontal))
         y = conv2d(x, kernel.astype(x.dtype), pair(self.stride), padding, pair(self.dilation), self.groups)
         if self.use_bias:
             bias = _parameter(self, "bias", ("Conv2d", "_ConvNd"), pytorch_bias(shape), (self.features,))
             y = y + bias.astype(y.dtype)
         return y
+
+
+def _standardised(kernel: Array, eps: float = 1e-5) -> Array:
+    axes = tuple(range(kernel.ndim - 1))
+    deviation = jnp.std(kernel, axes, ddof=1)
+    return (kernel - jnp.mean(kernel, axes)) / (deviation + eps)
 
 
 class Linear(nn.Module):
@@ -84,9 +111,23 @@ def _parameter(
     return layer.param(name, start)
 
 
+# config name -> arguments of `Conv`
+_KINDS: dict[str, dict[str, Any]] = {
+    "Conv": {},
+    "Conv2d": {},
+    "Conv2dAdaptivePadding": {"padding": "same"},
+    "ConvWS": {"standardised": True},
+}
+
+
 def build_conv(conv_cfg: Mapping[str, Any] | None, *args: Any, **kwargs: Any) -> Conv:
-    """The convolution that `conv_cfg` names (`Conv2d`, also by the name `Conv`), with the given arguments."""
+    """The convolution that `conv_cfg` names, with the given arguments.
+
+    Raises:
+        UserError: no such convolution.
+    """
     kind = (conv_cfg or {}).get("type", "Conv2d")
-    if kind not in ("Conv", "Conv2d"):
-        raise UserError(f"conv_cfg: type {kind!r}; allowed: Conv, Conv2d")
-    return Conv(*args, **kwargs)
+    if kind not in _KINDS:
+        raise UserError(f"conv_cfg: type {kind!r}; allowed: {', '.join(_KINDS)}")
+    given = dict(zip(("features", "kernel_size", "stride", "padding", "dilation", "groups"), args, strict=False))
+    return Conv(**{**given, **kwargs, **_KINDS[kind]})

@@ -5,6 +5,8 @@ A module that has an `init_cfg` field (a dict or a list of them) says how the la
     dict(type="Kaiming", layer=["Conv2d"])                         # every layer of the kind
     dict(type="Normal", std=0.01, override=dict(name="fc"))        # the layer of that name
 
+A class whose initial values are its own, whatever its config says, has them in `own_init`, in the same form.
+
 A layer asks the modules around it, nearest first; the last entry that names its kind wins, as in the original, where
 a parent's entries are applied before its children's. Where none does, PyTorch's own default holds.
 """
@@ -114,6 +116,11 @@ def pytorch_bias(kernel_shape: tuple[int, ...]) -> Initializer:
     return uniform(-bound, bound)
 
 
+def inverse_of_channels(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """Normal distribution with the deviation 1 / I for a kernel (..., I, O)."""
+    return jax.random.normal(key, shape, dtype) / shape[-2]
+
+
 KINDS: dict[str, Callable[..., Initializer]] = {
     "Constant": constant,
     "Normal": normal,
@@ -121,6 +128,7 @@ KINDS: dict[str, Callable[..., Initializer]] = {
     "Uniform": uniform,
     "Xavier": xavier,
     "Kaiming": kaiming,
+    "InverseOfChannels": lambda: inverse_of_channels,
     "Caffe2Xavier": lambda: kaiming(a=1.0, mode="fan_in", nonlinearity="leaky_relu", distribution="uniform"),
 }
 
@@ -195,6 +203,7 @@ def from_init_cfg(layer: nn.Module, layer_types: tuple[str, ...], default: Initi
     path, node = layer.name or "", layer.parent
     while isinstance(node, nn.Module):
         entries = list(_matching(getattr(node, "init_cfg", None), layer_types, path))
+        entries += _matching(getattr(node, "own_init", None), layer_types, path)
         if entries:
             return _initializer(entries[-1], is_bias)
         path, node = f"{node.name}.{path}", node.parent

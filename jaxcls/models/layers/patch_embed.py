@@ -10,7 +10,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.layers.conv import IntOrPair, Linear, pair
+from jaxcls.models.layers.conv import IntOrPair, Linear, pair, same_padding
 from jaxcls.models.layers.conv2d import Window, conv2d, disjoint
 from jaxcls.models.layers.initializers import from_init_cfg, pytorch_bias, pytorch_kernel
 from jaxcls.models.layers.norm import build_norm
@@ -45,12 +45,10 @@ class _Windowed(nn.Module, kw_only=True):
         stride = pair(self.kernel_size if self.stride is None else self.stride)
         if not isinstance(self.padding, str):
             return Window(stride, tuple((side, side) for side in pair(self.padding)), dilation)
-        sides = []
-        for size, taps, step, gap in zip(image_size, kernel, stride, dilation, strict=True):
-            lacking = max((-(-size // step) - 1) * step + (taps - 1) * gap + 1 - size, 0)
-            before = lacking // 2 if self.padding == "same" else 0
-            sides.append((before, lacking - before))
-        return Window(stride, tuple(sides), dilation)
+        sides = same_padding(image_size, kernel, stride, dilation)
+        if self.padding == "corner":
+            sides = tuple((0, before + behind) for before, behind in sides)
+        return Window(stride, sides, dilation)
 
     @nn.nowrap
     def resolution(self, image_size: Sequence[int]) -> tuple[int, int]:
