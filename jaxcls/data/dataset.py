@@ -77,7 +77,7 @@ class Dataset:
     def in_terms_of(self, classes: Sequence[str], where: str, reference: str) -> Dataset:
         """The dataset with its labels in terms of the classes of another one, the reference, by their names.
 
-        Classes that have no image here, and labels that go by their numbers, are named in a warning.
+        Classes that have no image here are named in a warning.
 
         Args:
             classes: the reference's.
@@ -90,9 +90,7 @@ class Dataset:
         check_labels(self.source, where)
         source = in_terms_of(self.source, classes, where, reference)
         counts = images_of_each(source.labels, len(classes))
-        if not set(self.classes) <= set(classes):
-            _log.warning("%s or %s does not name its classes: labels go by their numbers", where, reference)
-        elif missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
+        if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
             _log.warning("%s lacks %d classes of %s: %s", where, len(missing), reference, some(missing))
         return dataclasses.replace(self, source=source)
 

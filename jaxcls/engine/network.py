@@ -20,6 +20,7 @@ from jaxcls.engine.step.precision import build_precision
 from jaxcls.engine.step.train_step import make_eval_step, to_float
 from jaxcls.errors import UserError, refuse
 from jaxcls.models import build_classifier, heads
+from jaxcls.models.heads.cls_head import Head
 
 
 class Network:
@@ -27,6 +28,7 @@ class Network:
 
     Attributes:
         classifier: the unbound module.
+        head: its head, where this is one of ours or derives from them, else None.
         parallel: the devices that it runs on.
         distort: (key, images as they travel) -> the same, changed at random, or None.
         preprocess: images as they travel -> as the network sees them.
@@ -48,6 +50,8 @@ class Network:
     ) -> None:
         self.parallel, self.distort, self.preprocess = parallel, dataset.distort, preprocess_of(dataset)
         self.classifier: nn.Module = build_classifier(config["model"])
+        head = getattr(self.classifier, "head", None)
+        self.head: Head | None = head if isinstance(head, Head) else None
         self.image_shape = tuple(image_shape or dataset.image.shape)
         images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
         logits, self.shapes = jax.eval_shape(self.classifier.init_with_output, jax.random.key(0), images)
@@ -113,9 +117,10 @@ class Network:
 
     def _problems_of_labels(self, dataset: Dataset, where: str) -> Iterator[str]:
         """Of their kind: one class an image, or several; and whether the loss takes them."""
-        labels, head = dataset.labels, self.classifier.head
-        name, several = type(head).__name__, labels.ndim == 2
-        takes_several = getattr(head, "multi_label", several)  # a head of the user's own need not say
+        if self.head is None:
+            return
+        labels, name = dataset.labels, type(self.head).__name__
+        several, takes_several = labels.ndim == 2, self.head.multi_label
         if several and not takes_several:
             other = f"MultiLabel{name}" if f"MultiLabel{name}" in heads.__all__ else "MultiLabelLinearClsHead"
             yield f"{where} has any number of labels an image, but {name} is for one; use {other}"
@@ -134,7 +139,7 @@ class Network:
         try:
             jax.eval_shape(losses, logits, jax.ShapeDtypeStruct((1, *labels.shape[1:]), jnp.int32))
         except UserError as error:
-            yield f"{where}: {type(self.classifier.head).__name__} and its loss do not take these labels: {error}"
+            yield f"{where}: {type(self.head).__name__} and its loss do not take these labels: {error}"
 
     def _problems_of_images(self, dataset: Dataset, where: str) -> Iterator[str]:
         """Of their channels, and of a size that is not the network's own and that it cannot take."""

@@ -81,7 +81,8 @@ class Model:
         """The evaluation loop over images: what gives their scores is what evaluates a run."""
         parallel = self.network.parallel
         devices = len(parallel.devices)
-        dataset = self._dataset(images, getattr(self.classifier.head, "multi_label", False))
+        head = self.network.head
+        dataset = self._dataset(images, head is not None and head.multi_label)
         batches = EvalBatches(dataset, -(-batch_size // devices) * devices)
         return Evaluator(self._eval_step, Loader(batches, _THREADS, parallel.place_batch), parallel)
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from jaxcls.data.sources import (
     MultiLabelDataset,
     StanfordCars,
 )
+from jaxcls.data.sources.base import Source
 from jaxcls.data.sources.labels import check_labels, in_terms_of
 from jaxcls.errors import UserError
 from tests.data.test_file_sources import cars, cub, names, touch  # noqa: F401 (fixtures)
@@ -122,6 +124,56 @@ def test_several_labels_in_terms_of_other_classes():
 def test_other_classes_are_refused(own, theirs, message):
     with pytest.raises(UserError, match=f"val has other classes than train: .*{message}"):
         in_terms_of(Listed([0], own), theirs, "val", "train")
+
+
+READ = [{"type": "LoadImageFromFile"}]
+
+
+class Plain(Source):
+    """Files as a source of a user's own gives them."""
+
+    classes = ("a",)
+
+    def __init__(self, root):
+        self._paths = sorted(Path(root).glob("*/*.png"))
+
+    @property
+    def labels(self):
+        return np.zeros(len(self), np.int32)
+
+    def __len__(self):
+        return len(self._paths)
+
+    def __getitem__(self, index):
+        return {"filename": str(self._paths[index]), "label": 0}
+
+
+def fingerprints(root):
+    """Of all kinds of sources of the folder's files; the first three list the same ones."""
+    (root / "list.txt").write_text("".join(f"{path.relative_to(root)} 0\n" for path in sorted(root.glob("*/*"))))
+    one = {"type": "CustomDataset", "data_prefix": str(root)}
+    listed = {**one, "ann_file": str(root / "list.txt")}
+    folds = [{"type": "KFoldDataset", "dataset": one, "fold": i, "num_splits": 2} for i in (0, 1)]
+    nodes = [
+        *(one, listed, {**listed, "type": "MultiLabelDataset"}),
+        {"type": f"{__name__}:Plain", "root": str(root)},
+        {"type": "RepeatDataset", "dataset": one, "times": 2},
+        *folds,
+        {"type": "ConcatDataset", "datasets": [one, {**one, "classes": ["dog"]}]},
+    ]
+    return [build_dataset({**node, "pipeline": READ}).source.names_digest() for node in nodes]
+
+
+def test_a_fingerprint_follows_the_names_and_not_the_place(tmp_path):
+    here, there = (Path(folders(tmp_path / place, "cat", "dog")) for place in ("a/deep", "b"))
+    before = fingerprints(here)
+    assert before == fingerprints(there)
+    assert before[0] == before[1] == before[2]
+    assert len(set(before[2:])) == len(before) - 2
+    (there / "cat" / "cat.png").rename(there / "cat" / "tac.png")
+    assert not set(before) & set(fingerprints(there))
+    arrays = Listed([0, 1], "ab")
+    assert arrays.names_digest() == Listed([1, 1], "ab", start=7).names_digest()  # images without names
 
 
 def test_parts_of_a_concatenation_go_by_name():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 
 import cv2
@@ -12,6 +13,7 @@ import jaxcls
 from jaxcls.engine.checkpoints.storage import read_meta
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
+from jaxcls.results import Results
 from tests import recipe
 from tests.engine import tiny
 from tests.engine.runner.test_runner import runner_for
@@ -74,6 +76,14 @@ def test_validation_labels_go_by_the_names_of_the_checkpoint(trained):
     assert labels_of(config, root / "work", "test") == ([0, 0], ("cat", "ant", "bee"))
     lines = next((root / "work").glob("*.log")).read_text()
     assert "data.val lacks 1 classes of data.train: 'ant'" in lines
+
+
+def test_a_table_of_one_class_has_the_names_of_the_checkpoint(trained, tmp_path):
+    root, config = trained
+    out = Results(str(tmp_path / "x.csv"))
+    out.write(*jaxcls.evaluate_model(config, root / "work", "test", keep=out.keep))
+    rows = csv.DictReader(line for line in (tmp_path / "x.csv").read_text().splitlines() if line[0] != "#")
+    assert [row["pred_class"] in ("cat", "ant", "bee") and "score_2" in row for row in rows] == [True, True]
 
 
 def test_data_of_other_classes_is_refused_with_both_lists(trained, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 from jaxcls.data.sources.base import Source
 from jaxcls.data.sources.naming import places_by_name
 from jaxcls.errors import UserError
+
+_log = logging.getLogger("jaxcls")
 
 
 def check_labels(source: Source, where: str) -> None:
@@ -88,6 +91,8 @@ class Relabelled(Source):
 def in_terms_of(source: Source, classes: Sequence[str], where: str, reference: str) -> Source:
     """The source with its labels in terms of the classes of another one, the reference, by their names.
 
+    A warning says where they go by their numbers, because only one of the two has names.
+
     Args:
         source: has all or some of these classes, in any order.
         classes: the reference's.
@@ -101,4 +106,6 @@ def in_terms_of(source: Source, classes: Sequence[str], where: str, reference: s
         return source
     check_labels(source, where)
     places = places_by_name(source.classes, classes, where, reference)
+    if not set(source.classes) <= set(classes):
+        _log.warning("%s or %s does not name its classes: labels go by their numbers", where, reference)
     return Relabelled(source, classes, places)
