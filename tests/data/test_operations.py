@@ -412,7 +412,7 @@ def test_albu_names_the_missing_package(monkeypatch):
         ({"type": "Rotate", "angle": 3, "random_negative_prob": -1}, "random_negative_prob=-1"),
         ({"type": "Posterize", "bits": 9}, r"bits=9: expected 0\.\.8"),
         ({"type": "Cutout", "shape": -1}, "shape=-1: expected a positive int"),
-        ({"type": "Cutout", "shape": (1, 2, 3)}, "expected a positive int or"),
+        ({"type": "Cutout", "shape": (1, 2, 3)}, r"shape: \(1, 2, 3\); expected a number or"),
         (
             {"type": "ColorJitter", "brightness": -1, "contrast": 0, "saturation": 0},
             "brightness=-1: expected 0 or more",
