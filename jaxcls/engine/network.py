@@ -139,7 +139,8 @@ class Network:
         try:
             jax.eval_shape(losses, logits, jax.ShapeDtypeStruct((1, *labels.shape[1:]), jnp.int32))
         except UserError as error:
-            yield f"{where}: {type(self.head).__name__} and its loss do not take these labels: {error}"
+            kind = "mixed labels" if self.soften else "one label an image" if labels.ndim == 1 else "several labels"
+            yield f"{where}: the loss of {type(self.head).__name__} does not take {kind}: {error}"
 
     def _problems_of_images(self, dataset: Dataset, where: str) -> Iterator[str]:
         """Of their channels, and of a size that is not the network's own and that it cannot take."""

@@ -15,6 +15,7 @@ from jaxcls.data.sources import (
     CustomDataset,
     ImageNet,
     ImageNet21k,
+    KFoldDataset,
     MultiLabelDataset,
     StanfordCars,
 )
@@ -180,6 +181,19 @@ def test_parts_of_a_concatenation_go_by_name():
     source = ConcatDataset([Listed([0, 1], "ba"), Listed([0, 1, 2], "abc"), Listed([0], "c")])
     assert source.classes == ("a", "b", "c")
     assert source.labels.tolist() == [sample["label"] for sample in source] == [1, 0, 0, 1, 2, 2]
+
+
+def test_numbers_that_contradict_the_folders_are_refused(tmp_path):
+    root = folders(tmp_path, "cat", "dog")
+    message = r"val: .*cat\.png has the label 1, which is 'dog' in train, but lies in folder 'cat'"
+    for text, fits in (("dog/dog.png 0\ncat/cat.png 1\n", False), ("dog/dog.png 1\ncat/cat.png 0\n", True)):
+        (tmp_path / "list.txt").write_text(text)
+        source = KFoldDataset(CustomDataset(root, str(tmp_path / "list.txt")), num_splits=2)
+        if fits:
+            assert in_terms_of(source, ("cat", "dog"), "val", "train").classes == ("cat", "dog")
+            continue
+        with pytest.raises(UserError, match=message):
+            in_terms_of(source, ("cat", "dog"), "val", "train")
 
 
 @pytest.mark.parametrize(

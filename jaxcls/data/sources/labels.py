@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,12 +101,28 @@ def in_terms_of(source: Source, classes: Sequence[str], where: str, reference: s
         reference: what to call the reference.
 
     Raises:
-        UserError: the source has another class, or a label that is none of its own.
+        UserError: the source has another class, a label that is none of its own, or labels that are only numbers and
+            lead to another class than the one that an image's folder is named by.
     """
     if tuple(source.classes) == tuple(classes):
         return source
     check_labels(source, where)
     places = places_by_name(source.classes, classes, where, reference)
     if not set(source.classes) <= set(classes):
+        _check_folders(source, classes, places, where, reference)
         _log.warning("%s or %s does not name its classes: labels go by their numbers", where, reference)
     return Relabelled(source, classes, places)
+
+
+def _check_folders(source: Source, classes: Sequence[str], places: np.ndarray, where: str, reference: str) -> None:
+    """Refuses numbers that contradict the names of the folders that images lie in."""
+    if source.labels.ndim > 1 or "filename" not in source[0]:
+        return
+    known = set(classes)
+    for sample in source:
+        folder, name = os.path.basename(os.path.dirname(sample["filename"])), classes[places[sample["label"]]]
+        if folder in known and folder != name:
+            raise UserError(
+                f"{where}: {sample['filename']} has the label {sample['label']}, which is {name!r} in {reference}, but "
+                f"lies in folder {folder!r}; give the names of its labels as classes"
+            )
