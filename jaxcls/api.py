@@ -10,6 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxcls import stopping
 from jaxcls.builder import as_json
 from jaxcls.config import complete, save_config
 from jaxcls.data.pipeline import Loader, TrainBatches
@@ -17,7 +18,7 @@ from jaxcls.data.report import class_report
 from jaxcls.engine import assembly, processes
 from jaxcls.engine.checkpoints.continuation import continue_run, load_from
 from jaxcls.engine.checkpoints.loading import load_variables, read_notes
-from jaxcls.engine.checkpoints.storage import Checkpoints, locate
+from jaxcls.engine.checkpoints.storage import Checkpoints, has_checkpoint, locate
 from jaxcls.engine.evaluation import Predictions
 from jaxcls.engine.evaluation_data import evaluation_dataset, in_terms_of_original
 from jaxcls.engine.log import close_log, get_logger, last_timestamp, open_log, quiet_others
@@ -54,6 +55,7 @@ def train_model(
     check_free(workdir, continues=bool(resume or own))
     with ExitStack() as stack:
         stack.callback(close_log)
+        stack.enter_context(stopping.continuable(resume and has_checkpoint(workdir)))
         runner, loaders = assembly.build_runner(config, workdir, validate)
         for loader in loaders.values():
             stack.enter_context(loader)

@@ -12,10 +12,9 @@ from absl import app, flags, logging
 
 from jaxcls import config, stopping
 from jaxcls.errors import UserError
+from jaxcls.stopping import INTERRUPTED as INTERRUPTED
 
 flags.disclaim_key_flags()  # those of `define_config` are the command's
-# the status of a run that a signal stopped and that can be continued: EX_TEMPFAIL of sysexits.h
-INTERRUPTED = 75
 _OVERRIDES = "config.KEY"
 
 
@@ -60,9 +59,9 @@ def run(main: Callable[[], None]) -> None:
                 )
                 raise UserError(f"{rest[1]!r} is no flag; {hint}")
             main()
-        except KeyboardInterrupt as error:  # of a run that has saved what a continuation needs
+        except KeyboardInterrupt as error:  # an `Interrupted`: other signals end the process before they come here
             print(error, file=sys.stderr)
-            sys.exit(INTERRUPTED)
+            stopping.leave(getattr(error, "status", stopping.INTERRUPTED))
         except UserError as error:
             _end_others(f"error: {error}")
             refuse(error)

@@ -36,14 +36,19 @@ def model(**backbone: Any) -> dict[str, Any]:
     }
 
 
+def config(*hooks: dict[str, Any], loggers: Any = (), **changes: Any) -> dict[str, Any]:
+    """Of a training with these custom hooks; `changes` are keys of the config, whole."""
+    whole = recipe.get_config().to_dict()
+    whole["data"].update(batch_size=32)
+    whole["data"]["train"]["split"], whole["data"]["val"]["split"] = "train[:256]", "test[:64]"
+    whole["log_config"] = {"interval": 3, "hooks": [{"type": "TextLoggerHook"}, *loggers]}
+    whole.update(model=model(), custom_hooks=hooks, runner={"max_epochs": 2}, checkpoint_config={"interval": 1})
+    return {**whole, **changes}
+
+
 def train(workdir: Any, *hooks: dict[str, Any], loggers: Any = (), resume: bool = False, **changes: Any) -> Any:
-    """Trains with these custom hooks and gives the runner; `changes` are keys of the config, whole."""
-    config = recipe.get_config().to_dict()
-    config["data"].update(batch_size=32)
-    config["data"]["train"]["split"], config["data"]["val"]["split"] = "train[:256]", "test[:64]"
-    config["log_config"] = {"interval": 3, "hooks": [{"type": "TextLoggerHook"}, *loggers]}
-    config.update(model=model(), custom_hooks=hooks, runner={"max_epochs": 2}, checkpoint_config={"interval": 1})
-    return jaxcls.train_model({**config, **changes}, workdir, resume=resume)
+    """Trains as `config` says and gives the runner."""
+    return jaxcls.train_model(config(*hooks, loggers=loggers, **changes), workdir, resume=resume)
 
 
 def hook_of(runner: Any, kind: type) -> Any:

@@ -98,10 +98,11 @@ class EvalHook(Hook):
         return done >= self.start and (done - self.start) % self.interval == 0
 
     def _evaluate(self, runner: Any, unit: str) -> None:
-        results = self._results(runner, runner.state.variables)
-        if self.evaluate_raw:
-            raw = self._results(runner, runner.state.raw_variables)
-            results |= {f"raw_{name}": value for name, value in raw.items()}
+        with runner.clock.stopped():
+            results = self._results(runner, runner.state.variables)
+            if self.evaluate_raw:
+                raw = self._results(runner, runner.state.raw_variables)
+                results |= {f"raw_{name}": value for name, value in raw.items()}
         if unit == "iteration":
             for hook in runner.hooks:  # their line about the iterations comes first
                 if isinstance(hook, LoggerHook):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import jax
@@ -11,7 +10,7 @@ from jaxcls.engine.hooks.hook import PRIORITIES, Hook
 
 
 class IterTimerHook(Hook):
-    """Adds `data_time` and `time`, in seconds, to the log buffer.
+    """Adds `data_time` and `time`, in seconds by the runner's clock, to the log buffer.
 
     Steps run on the device while the host goes on; where a log line is due the host waits for them first, so that the
     mean over the line's iterations is the time they really took.
@@ -20,17 +19,21 @@ class IterTimerHook(Hook):
     priority = PRIORITIES["LOW"]
 
     def before_run(self, runner: Any) -> None:
-        self.start = time.perf_counter()
+        self.start = runner.clock.now()
+        self.seconds, self.iterations = 0.0, 0
 
     def before_epoch(self, runner: Any) -> None:
-        self.start = time.perf_counter()
+        self.start = runner.clock.now()
 
     def before_iter(self, runner: Any) -> None:
-        runner.log_buffer.update({"data_time": time.perf_counter() - self.start})
+        runner.log_buffer.update({"data_time": runner.clock.now() - self.start})
 
     def after_iter(self, runner: Any) -> None:
         if runner.mode == "val" or runner.log_is_due:
             jax.block_until_ready(runner.outputs)
-        now = time.perf_counter()
-        runner.log_buffer.update({"time": now - self.start})
-        self.start = now
+        seconds = runner.clock.now() - self.start
+        runner.log_buffer.update({"time": seconds})
+        self.start += seconds
+        if runner.mode == "train":
+            self.seconds, self.iterations = self.seconds + seconds, self.iterations + 1
+            runner.seconds_per_iter = self.seconds / self.iterations

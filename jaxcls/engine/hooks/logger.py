@@ -105,7 +105,6 @@ class TextLoggerHook(LoggerHook):
     def before_run(self, runner: Any) -> None:
         super().before_run(runner)
         self.path = Path(runner.work_dir) / f"{runner.timestamp}.log.json"
-        self.first_iter, self.seconds = runner.iter, 0.0
         self._rewind()
         self._dump(runner.meta)
 
@@ -136,11 +135,7 @@ class TextLoggerHook(LoggerHook):
             head = f"Epoch [{line['epoch']}][{line['iter']}/{runner.iters_per_epoch}]\t"
         else:
             head = f"Iter [{line['iter']}/{runner.max_iters}]\t"
-        count = min(self.interval, line["iter"])
-        self.seconds += line["time"] * count
-        done = max(runner.iter + 1 - self.first_iter, 1)  # a continued run may begin by finishing an iteration
-        left = self.seconds / done * (runner.max_iters - runner.iter - 1)
-        eta = datetime.timedelta(seconds=int(left))
+        eta = datetime.timedelta(seconds=int(runner.seconds_per_iter * (runner.max_iters - runner.iter - 1)))
         parts = [f"lr: {line['lr']:.3e}", f"eta: {eta}", f"time: {line['time']:.3f}"]
         parts.append(f"data_time: {line['data_time']:.3f}")
         if "memory" in line:

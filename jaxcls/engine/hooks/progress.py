@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook
 from jaxcls.engine.processes import is_first
@@ -31,23 +31,22 @@ class ProgressBarHook(Hook):
             TextColumn("Epoch [{task.fields[epoch]}]"),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[speed]:.0f} images/s"),
             transient=True,
             disable=not (sys.stderr.isatty() and is_first()),
             console=Console(stderr=True),
         )
-        self.start, self.first = time.perf_counter(), runner.iter
-        total = runner.iters_per_epoch if runner.by_epoch else runner.max_iters
-        self.task = self.progress.add_task("", total=total, epoch=runner.epoch + 1, speed=0.0)
+        self.total = runner.iters_per_epoch if runner.by_epoch else runner.max_iters
+        self.task = self.progress.add_task("", total=self.total, epoch=runner.epoch + 1, left="-:--:--", speed=0.0)
         self.progress.start()
 
     def after_train_iter(self, runner: Any) -> None:
         if not self.progress.disable:
-            done = runner.iter + 1
-            speed = (done - self.first) * runner.batch_size / (time.perf_counter() - self.start)
-            place = runner.inner_iter + 1 if runner.by_epoch else done
-            self.progress.update(self.task, completed=place, epoch=runner.epoch + 1, speed=speed)
+            done, seconds = runner.inner_iter + 1 if runner.by_epoch else runner.iter + 1, runner.seconds_per_iter
+            left = timedelta(seconds=int(seconds * (self.total - done)))
+            speed = runner.batch_size / max(seconds, 1e-9)
+            self.progress.update(self.task, completed=done, epoch=runner.epoch + 1, left=left, speed=speed)
 
     def after_epoch(self, runner: Any) -> None:
         self.progress.stop()

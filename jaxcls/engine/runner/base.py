@@ -15,12 +15,14 @@ import jax.numpy as jnp
 
 from jaxcls.builder import build
 from jaxcls.engine import hooks as hook_package
-from jaxcls.engine.checkpoints.storage import Checkpoints
+from jaxcls.engine.checkpoints.storage import Checkpoints, has_checkpoint
 from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
 from jaxcls.engine.log import ONLY_FILE, get_logger, user_and_host
+from jaxcls.engine.runner.clock import Clock
 from jaxcls.engine.runner.interruption import Interrupted, Interruption
 from jaxcls.engine.runner.log_buffer import LogBuffer
 from jaxcls.errors import UserError
+from jaxcls.stopping import hearing
 
 Step = Callable[..., tuple[Any, dict[str, Any]]]
 
@@ -39,6 +41,8 @@ class Runner(ABC):
         loaders: name -> loader.
         log_buffer: what the loggers average.
         log_intervals: after how many iterations some logger reads the device's values.
+        clock: what iterations are timed by; it stands still during compilation and evaluation.
+        seconds_per_iter: the mean over this process's training iterations; 0 before the first.
         meta: what the log's first line says.
         failure: in `after_run`, what has ended the run before its end, an `Interrupted` too; None: nothing.
 
@@ -96,13 +100,15 @@ class Runner(ABC):
         self.log_buffer = LogBuffer()
         self.log_intervals: set[int] = set()
         self.logger = get_logger()
-        self.interruption = Interruption()
+        self.interruption, self.clock = Interruption(), Clock()
+        self.seconds_per_iter = 0.0
         self.stop_reason: str | None = None
         self.failure: BaseException | None = None
         self.stage: str | None = None
         self._called: list[str] = []  # hooks that the stage is done with
         self._restored: dict[str, Any] = {}
         self._iteration_done = True
+        self._has_stepped = False
 
     # what differs between the two
 
@@ -259,12 +265,26 @@ class Runner(ABC):
         self.log_buffer.clear_output()  # an evaluation's numbers, where no logger did
         self._iteration_done = False
         self.call_hook("before_train_iter")
-        self.state, self.outputs = self.train_step(self.state, batch, self.key)
+        self.state, self.outputs = self._step(batch)
         self.log_buffer.update(self.outputs, self.batch_size)
         self.call_hook("after_train_iter")
         self._end_iteration()
         if self.interruption.agreed(self.iter):
             self._stop()
+
+    def _step(self, batch: Any) -> tuple[Any, dict[str, Any]]:
+        def step() -> tuple[Any, dict[str, Any]]:
+            return self.train_step(self.state, batch, self.key)
+
+        if self._has_stepped:
+            return step()
+        self.logger.info("Compiling the training step")
+        start = time.perf_counter()
+        with self.clock.stopped():
+            stepped = hearing(step, self.stop_if_requested)
+        self.logger.info("Compiled in %.1f s", time.perf_counter() - start)
+        self._has_stepped = True
+        return stepped
 
     def _end_iteration(self) -> None:
         self._iteration_done = True
@@ -375,16 +395,21 @@ class Runner(ABC):
             self.log_buffer.restore(buffer)
 
     def stop_if_requested(self) -> None:
-        """Saves and raises Interrupted if this process, being the only one, was asked to stop."""
+        """Saves what is new and raises Interrupted if this process, being the only one, was asked to stop."""
         if self.interruption.requested():
             self._stop()
 
     def _stop(self) -> None:
         assert self.checkpoints is not None
+        name = self.interruption.name
+        if not self._has_stepped:
+            if has_checkpoint(self.checkpoints.workdir):
+                raise Interrupted(f"{name}: stopped before the first step; continue with --resume")
+            raise Interrupted(f"{name}: stopped before the first step; nothing is saved", self.interruption.status)
         where = f"epoch {self.epoch + 1}, iteration {self.iter}"
-        self.logger.info("%s: saving at %s", self.interruption.name, where)
+        self.logger.info("%s: saving at %s", name, where)
         folder = self.checkpoints.save_interrupted(self.iter, self.state, self.position())
-        raise Interrupted(f"{self.interruption.name}: stopped at {where}, saved in {folder}; continue with --resume")
+        raise Interrupted(f"{name}: stopped at {where}, saved in {folder}; continue with --resume")
 
 
 def _change(name: str, was: Any, now: Any) -> str:
