@@ -23,7 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 75
 
 _T = TypeVar("_T")
-_announced = False
+_announced: Callable[[], None] | None = None
 _continuable = False
 _compiling: threading.Thread | None = None
 
@@ -64,11 +64,10 @@ def announce() -> None:
     Where something puts handlers of its own in place, as a training run does, they get the signals.
     """
     global _announced
-    _announced = True
     for number in SIGNALS:
         signal.signal(number, _left_to_the_thread)
     os.register_at_fork(after_in_child=_forget)  # a child shares the socket: its signals would end the parent
-    listen(SIGNALS, _end)
+    _announced = listen(SIGNALS, _end)  # kept, as the socket would be closed otherwise
 
 
 def _left_to_the_thread(number: int, frame: FrameType | None) -> None:
@@ -107,7 +106,7 @@ def hearing(call: Callable[[], _T], check: Callable[[], None]) -> _T:
     (`jax.default_matmul_precision`): so only commands do that.
     """
     global _compiling
-    if not _announced or threading.current_thread() is not threading.main_thread():
+    if _announced is None or threading.current_thread() is not threading.main_thread():
         return call()
     outcome: Future[_T] = Future()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -69,8 +72,19 @@ class WorkerProcesses:
 def _start(batches: Any) -> None:
     global _batches
     _batches = batches
+    for number in (signal.SIGINT, signal.SIGTERM):  # which a terminal or a scheduler sends to the workers, too
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.getLogger("jaxcls").disabled = True  # the process that reads the batches says what is to say
     cv2.setNumThreads(0)  # OpenCV's own threads would compete with the workers
+
+
+def _end_with_parent() -> None:
+    """However the process that reads the batches ends, this one waits for no more work."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(0)
 
 
 def _make(step: int) -> Made:

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,8 @@ from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches
 from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import RandAugment, RandomCrop, RandomErasing, RandomFlip
 from jaxcls.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Ramps(Source):
@@ -214,6 +217,52 @@ def test_a_process_that_dies_is_reported():
     batches = EvalBatches(Dataset(Deadly()), 16)
     with Loader(batches, 1, worker_type="process") as loader, pytest.raises(UserError, match="worker process has died"):
         list(loader.iterate())
+
+
+READER = """
+import multiprocessing, os
+from jaxcls.data.pipeline import Loader
+from tests.data.test_loader import TRAIN
+if __name__ == "__main__":
+    batches = Loader(TRAIN, 1, worker_type="process").iterate()
+    next(batches)
+    print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+    input()
+    for _ in range(40):
+        next(batches)
+    print("read", flush=True)
+    input()
+"""
+
+
+def test_signals_are_for_the_process_that_reads_and_its_end_is_the_workers(tmp_path):
+    """A terminal's Ctrl-C and a scheduler's SIGTERM go to all processes of a group."""
+    (tmp_path / "reader.py").write_text(READER)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "reader.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as reader:
+        workers = [int(pid) for pid in reader.stdout.readline().split()]
+        assert len(workers) == 1
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(workers[0], number)
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        assert reader.stdout.readline() == "read\n"
+        reader.kill()
+    deadline = time.monotonic() + 20
+    while is_running(workers[0]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_running(workers[0])
+
+
+def is_running(pid):
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_errors_of_processes_reach_the_reader():

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import datetime
+import itertools
 import json
 import math
 import re
+import time
 
 import pytest
 
-from jaxcls.engine.hooks import CheckInvalidLossHook, CheckpointHook, EvalHook, IterTimerHook, TextLoggerHook
+from jaxcls.engine.hooks import CheckInvalidLossHook, CheckpointHook, EvalHook, Hook, IterTimerHook, TextLoggerHook
 from jaxcls.engine.hooks.evaluation import monitored
 from jaxcls.engine.log import open_log
+from jaxcls.engine.runner import EpochBasedRunner
 from jaxcls.errors import UserError
 from jaxcls.metrics import Number
 from tests.engine.runner.test_runner import Counting, Training, runner_for
@@ -83,6 +87,55 @@ def test_both_logs_have_the_originals_form(tmp_path, golden):
     stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - jaxcls - INFO - "
     assert re.search(stamp + train_line, text)
     assert re.search(stamp + r"Epoch\(val\) \[2\]\[3\]\taccuracy_top-1: 60\.1235, accuracy_top-5: 99\.0000\n", text)
+
+
+@pytest.fixture
+def spend(monkeypatch):
+    """Lets time pass, for the runner's clock: the only time there is."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, now[0] + seconds)
+
+
+class Spending(Hook):
+    """An iteration takes two seconds, its data one; the first one's data ten and its compilation a hundred."""
+
+    def __init__(self, spend):
+        self.spend = spend
+
+    def before_run(self, runner):
+        step, loader, spend = runner.train_step, runner.train_batches, self.spend
+        runner.train_batches = (spend(10 if i == 0 else 1) or batch for i, batch in enumerate(loader))
+        costs = itertools.chain([100], itertools.repeat(0))
+        runner.train_step = lambda *arguments: (spend(next(costs)), step(*arguments))[1]
+
+    def before_train_iter(self, runner):
+        self.spend(2)
+
+
+class SlowEvaluator(Evaluator):
+    def evaluate(self, *arguments, **keywords):
+        self.spend(50)
+        return super().evaluate(*arguments, **keywords)
+
+
+@pytest.mark.parametrize("done", [0, 5])  # iterations that an earlier run has done
+@pytest.mark.parametrize("kind", [EpochBasedRunner])
+def test_the_time_left_counts_neither_compilation_nor_evaluation(tmp_path, spend, kind, done):
+    evaluator = SlowEvaluator(itertools.repeat(1.0))
+    evaluator.spend, by_epoch = spend, kind is EpochBasedRunner
+    runner = runner_for(tmp_path, 2 if by_epoch else 10, kind, checkpoints=Checkpoints(), timestamp="now")
+    hooks = (Spending(spend), 100), (EvalHook(evaluator, 1, by_epoch=by_epoch), "LOW"), *logging(1)
+    for hook, priority in hooks:
+        runner.register_hook(hook, priority)
+    runner.iter, runner.epoch = done, done // 5
+    open_log(tmp_path / "now.log")
+    runner.run({"train": Training(5)})
+    text = (tmp_path / "now.log").read_text()
+    left = [(9 - i) * (12 if i == done else 3) for i in range(done, 10)]  # the first one's data is all that is known
+    assert re.findall(r"eta: (\S+),", text) == [str(datetime.timedelta(seconds=seconds)) for seconds in left]
+    assert re.findall(r" time: (\S+),", text) == ["12.000"] + ["3.000"] * (9 - done)
+    assert re.findall(r"data_time: (\S+),", text) == ["10.000"] + ["1.000"] * (9 - done)
 
 
 @pytest.mark.parametrize(("ignore_last", "expected"), [(True, [3]), (False, [3, 5])])

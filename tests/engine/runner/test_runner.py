@@ -37,8 +37,8 @@ class State:
     skipped_updates = 0
 
 
-def runner_for(tmp_path, max_epochs=2, **kwargs):
-    return EpochBasedRunner(
+def runner_for(tmp_path, max_epochs=2, kind=EpochBasedRunner, **kwargs):
+    return kind(
         lambda state, batch, key: (state, {"loss": np.float32(1.0)}),
         lambda variables, batch: (None, {"loss": np.float32(2.0)}),
         State(),

@@ -69,6 +69,18 @@ def test_a_signal(tmp_path, phase, number, status, last):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("phase", ["data", "building"])
+def test_a_signal_before_a_run(tmp_path, phase):
+    found, said, seconds = signalled(tmp_path / "work", phase, [signal.SIGINT])
+    assert (found, said) == (130, ["SIGINT: stopped; there was nothing to save\n"])
+    assert seconds < SECONDS / 2
+    assert not (tmp_path / "work").exists()
+    tiny.train(tmp_path / "work", runner={"max_epochs": 1})
+    found, said, _ = signalled(tmp_path / "work", phase, [signal.SIGTERM], "--resume")
+    assert (found, said) == (INTERRUPTED, ["SIGTERM: stopped; continue with --resume\n"])
+
+
+@pytest.mark.slow
 def test_a_continued_run_that_compiles_can_be_continued(tmp_path):
     tiny.train(tmp_path / "work", runner={"max_epochs": 1})
     found, said, seconds = signalled(tmp_path / "work", "compiling", [signal.SIGTERM], "--resume")
