@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jaxcls.engine.step.train_step import make_eval_step, make_train_step
     from jaxcls.inference import get_model, inference_model, init_model
     from jaxcls.models import build_classifier, build_loss
+    from jaxcls.models.deploy import deploy
     from jaxcls.zoo import list_models
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __all__ = [
     "build_optimizer",
     "build_transform",
     "create_train_state",
+    "deploy",
     "evaluate_model",
     "get_model",
     "inference_model",
@@ -52,6 +54,7 @@ _MODULES = {
     "build_optimizer": "engine.optim",
     "build_transform": "data.pipeline",
     "create_train_state": "engine.step.train_state",
+    "deploy": "models.deploy",
     "evaluate_model": "api",
     "get_model": "inference",
     "inference_model": "inference",

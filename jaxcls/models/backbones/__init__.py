@@ -10,6 +10,8 @@ from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.mobilenet_v3 import MobileNetV3
 from jaxcls.models.backbones.regnet import RegNet
+from jaxcls.models.backbones.repmlp import RepMLPNet
+from jaxcls.models.backbones.repvgg import RepVGG
 from jaxcls.models.backbones.res2net import Res2Net
 from jaxcls.models.backbones.resnet import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
 from jaxcls.models.backbones.resnext import ResNeXt

@@ -118,7 +118,7 @@ class EfficientNet(Backbone):
         drop_path_rate: probability of dropping the last block's branch; it grows linearly from 0 at the first.
         out_indices: the layers to return: the stem, 0, five stages, and the last convolution, 6.
         frozen_stages: so many layers, the stem the first, are as in evaluation and not trained; 0: none.
-        conv_cfg: by default TensorFlow's padding, `same_padding`.
+        conv_cfg: by default with TensorFlow's padding.
         norm_eval: no batch statistics at all.
         with_cp: activations of a block are computed again in the backward pass, to save memory.
 

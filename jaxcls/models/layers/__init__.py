@@ -3,7 +3,7 @@
 from jaxcls.models.layers.activation import build_activation
 from jaxcls.models.layers.attention import MultiheadAttention, attention
 from jaxcls.models.layers.channel_shuffle import channel_shuffle
-from jaxcls.models.layers.conv import Conv, Linear, build_conv, pair, same_padding
+from jaxcls.models.layers.conv import Conv, Linear, build_conv, padding_of, pair
 from jaxcls.models.layers.conv_module import ConvModule
 from jaxcls.models.layers.divisible import make_divisible
 from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
@@ -60,9 +60,9 @@ __all__ = [
     "max_pool",
     "norm_name",
     "override",
+    "padding_of",
     "pair",
     "require_pixels",
     "resize_pos_embed",
     "resize_relative_position_bias_table",
-    "same_padding",
 ]

@@ -22,15 +22,33 @@ def pair(value: IntOrPair) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
-def same_padding(size: Sequence[int], kernel: IntOrPair, stride: IntOrPair, dilation: IntOrPair = 1) -> Sides:
-    """TensorFlow's `SAME`: zeros at both ends, so that an axis of H pixels gives H / stride, rounded up.
+def padding_of(
+    padding: IntOrPair | str, size: Sequence[int], kernel: IntOrPair, stride: IntOrPair, dilation: IntOrPair = 1
+) -> Sides:
+    """The zeros around an image of (H, W) pixels: ((above, below), (left, right)).
 
-    Of an odd number of zeros the greater part is below and to the right.
+    Args:
+        padding: zeros on each side; or as many as it takes for an axis of H pixels to give H / stride, rounded up:
+            `same`, on both sides (of an odd number the greater part below and to the right, as TensorFlow has it),
+            or `corner`, all below and to the right.
+        size: (H, W).
+        kernel: pixels down and across.
+        stride: from one window to the next.
+        dilation: from one pixel of a window to the next.
+
+    Raises:
+        UserError: another word.
     """
+    if not isinstance(padding, str):
+        vertical, horizontal = pair(padding)
+        return (vertical, vertical), (horizontal, horizontal)
+    if padding not in ("corner", "same"):
+        raise UserError(f"padding={padding!r}; allowed: corner, same or numbers")
     sides = []
     for length, taps, step, gap in zip(size, pair(kernel), pair(stride), pair(dilation), strict=True):
         lacking = max((-(-length // step) - 1) * step + (taps - 1) * gap + 1 - length, 0)
-        sides.append((lacking // 2, lacking - lacking // 2))
+        before = lacking // 2 if padding == "same" else 0
+        sides.append((before, lacking - before))
     return sides[0], sides[1]
 
 
@@ -38,7 +56,7 @@ class Conv(nn.Module):
     """2-D convolution, `torch.nn.Conv2d`: (N, H, W, C) -> (N, H', W', features), computed in the input's dtype.
 
     Attributes:
-        padding: zeros on each side, or `same`: see `same_padding`.
+        padding: see `padding_of`.
         standardised: each filter has mean 0 and deviation 1 (Qiao et al. 2019, arXiv:1903.10520; mmcv's `ConvWS`).
         kernel_init: initial kernel (kh, kw, C / groups, features), whatever `init_cfg` says.
     """
@@ -55,15 +73,14 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        for count in (x.shape[-1], self.features):
+            if count % self.groups:
+                raise UserError(f"a convolution's {count} channels do not split into {self.groups} groups")
         shape = (*pair(self.kernel_size), x.shape[-1] // self.groups, self.features)
         kernel = _parameter(self, "kernel", ("Conv2d", "_ConvNd"), pytorch_kernel, shape, self.kernel_init)
         if self.standardised:
             kernel = _standardised(kernel)
-        if isinstance(self.padding, str):
-            padding = same_padding(x.shape[1:3], self.kernel_size, self.stride, self.dilation)
-        else:
-            vertical, horizontal = pair(self.padding)
-            padding = ((vertical, vertical), (horizontal, horizontal))
+        padding = padding_of(self.padding, x.shape[1:3], self.kernel_size, self.stride, self.dilation)
         y = conv2d(x, kernel.astype(x.dtype), pair(self.stride), padding, pair(self.dilation), self.groups)
         if self.use_bias:
             bias = _parameter(self, "bias", ("Conv2d", "_ConvNd"), pytorch_bias(shape), (self.features,))

@@ -10,9 +10,8 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.layers.conv import IntOrPair, Linear, pair, same_padding
-from jaxcls.models.layers.conv2d import Window, conv2d, disjoint
-from jaxcls.models.layers.initializers import from_init_cfg, pytorch_bias, pytorch_kernel
+from jaxcls.models.layers.conv import Conv, IntOrPair, Linear, padding_of, pair
+from jaxcls.models.layers.conv2d import Window
 from jaxcls.models.layers.norm import build_norm
 from jaxcls.models.layers.pixels import require_pixels
 
@@ -41,14 +40,9 @@ class _Windowed(nn.Module, kw_only=True):
     @nn.nowrap
     def window(self, image_size: Sequence[int]) -> Window:
         """How the windows lie on an image of (H, W) pixels."""
-        kernel, dilation = pair(self.kernel_size), pair(self.dilation)
-        stride = pair(self.kernel_size if self.stride is None else self.stride)
-        if not isinstance(self.padding, str):
-            return Window(stride, tuple((side, side) for side in pair(self.padding)), dilation)
-        sides = same_padding(image_size, kernel, stride, dilation)
-        if self.padding == "corner":
-            sides = tuple((0, before + behind) for before, behind in sides)
-        return Window(stride, sides, dilation)
+        stride = self.kernel_size if self.stride is None else self.stride
+        sides = padding_of(self.padding, image_size, self.kernel_size, stride, self.dilation)
+        return Window(pair(stride), sides, pair(self.dilation))
 
     @nn.nowrap
     def resolution(self, image_size: Sequence[int]) -> tuple[int, int]:
@@ -82,32 +76,10 @@ class PatchEmbed(_Windowed, kw_only=True):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train` reaches the norm."""
-        require_pixels(self.resolution(x.shape[1:3]), pair(self.kernel_size), x.shape[1:3])
-        x = _Projection(
-            self.embed_dims, pair(self.kernel_size), self.window(x.shape[1:3]), self.bias, name="projection"
-        )(x)
+        stride = self.kernel_size if self.stride is None else self.stride
+        window = (self.kernel_size, stride, self.padding, self.dilation)
+        x = Conv(self.embed_dims, *window, use_bias=self.bias, name="projection")(x)
         return x if self.norm_cfg is None else build_norm(self.norm_cfg, "norm")(x, train)
-
-
-class _Projection(nn.Module):
-    """`Conv`; where its windows lie side by side one matrix product on every backend, whose gradients are quick too."""
-
-    features: int
-    kernel_size: tuple[int, int]
-    window: Window
-    use_bias: bool
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        kinds, shape = ("Conv2d", "_ConvNd"), (*self.kernel_size, x.shape[-1], self.features)
-        kernel_init = from_init_cfg(self, kinds, pytorch_kernel, is_bias=False)
-        kernel = self.param("kernel", kernel_init, shape, jnp.float32).astype(x.dtype)
-        side_by_side = self.kernel_size == self.window.stride and self.window.dilation == (1, 1)
-        y = disjoint(x, kernel, self.window) if side_by_side else conv2d(x, kernel, *self.window)
-        if self.use_bias:
-            bias_init = from_init_cfg(self, kinds, pytorch_bias(shape), is_bias=True)
-            y = y + self.param("bias", bias_init, (self.features,), jnp.float32).astype(y.dtype)
-        return y
 
 
 class PatchMerging(_Windowed, kw_only=True):
