@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
 
 def config(root, **options):
     made = recipe.get_config()
-    made.model.head.num_classes = 2
+    made.model.head.num_classes, made.model.backbone.in_channels = 2, 3
     pipeline = [{"type": "LoadImageFromFile"}, {"type": "Resize", "size": (8, 8)}]
     source = {"type": "CustomDataset", "data_prefix": str(root), "pipeline": pipeline, **options}
     made.data = {"batch_size": 200, "num_workers": 2, "train": source}

@@ -177,11 +177,11 @@ def test_a_pipe_is_no_image(root, caplog):
     assert "pipes, sockets and devices: 2" in caplog.text
 
 
-def test_images_beside_the_class_folders(root, caplog):
-    touch(root, "x.png", "README.md")
+def test_files_beside_the_class_folders(root, caplog):
+    touch(root, "x.png", "emu")  # a class folder that is a file
     with caplog.at_level(logging.WARNING):
         assert images(root) == PLAIN
-    message = f"{root}: left out: images that lie directly in it: 1 ('x.png')"
+    message = f"{root}: left out: files beside the class folders: 2 ('emu', 'x.png')"
     assert [record.getMessage() for record in caplog.records] == [message]
 
 
@@ -221,9 +221,7 @@ def test_folders_without_images(root, tmp_path):
     with pytest.raises(UserError, match=expected):
         CustomDataset(str(root))
     touch(tmp_path / "flat", "a.png", "b.png")
-    with pytest.raises(
-        UserError, match=r"no class folders in it, but images that lie directly in it: 2 \('a.png', 'b.png'\);"
-    ):
+    with pytest.raises(UserError, match=r"no class folders in it, but images: 2 \('a.png', 'b.png'\);"):
         CustomDataset(str(tmp_path / "flat"))
     with pytest.raises(UserError, match="a file, expected a folder"):
         CustomDataset(str(tmp_path / "flat/a.png"))

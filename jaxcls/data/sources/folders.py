@@ -56,14 +56,13 @@ def _class_folders(root: Path, extensions: tuple[str, ...]) -> list[str]:
     except OSError as error:
         raise UserError(f"{root}: cannot be read: {error.strerror}") from error
     folders = sorted(name for name, is_folder in entries.items() if is_folder)
-    beside = sorted(name for name in entries.keys() - folders if name.lower().endswith(extensions))
-    lie = f"images that lie directly in it: {len(beside):,} ({some(beside)})" if beside else ""
+    files = sorted(entries.keys() - folders)
     if not folders:
-        raise UserError(
-            f"{root}: no class folders in it{lie and f', but {lie}'}; expected one a class, or give ann_file"
-        )
+        images = [name for name in files if name.lower().endswith(extensions)]
+        lie = f", but images: {len(images):,} ({some(images)})" if images else ""
+        raise UserError(f"{root}: no class folders in it{lie}; expected one a class, or give ann_file")
     if unwritable := [name for name in folders if not is_text(name)]:
         raise UserError(f"{root}: class folder {some(unwritable)}: the name is not UTF-8; rename the folder")
-    if beside:
-        _log.warning("%s: left out: %s", root, lie)
+    if files:
+        _log.warning("%s: left out: files beside the class folders: %d (%s)", root, len(files), some(files))
     return folders
