@@ -11,6 +11,7 @@ from flax import linen as nn
 
 from jaxcls.convert.names import tables_of
 from jaxcls.convert.renaming import Row, Table
+from jaxcls.errors import UserError, close_names
 
 _ORIGINAL = "MMClassification"
 # What wrappers and training scripts put before all names.
@@ -73,11 +74,56 @@ def rename(classifier: nn.Module, state_dict: Mapping[str, Any], shapes: Shapes,
     tried = [
         _Attempt(table, prefix, names, shapes)
         for prefix, spelled in spellings
-        for table in (original, *tables_of(classifier))
+        for table in (original, *_tables_for(classifier, shapes))
         for names in _with_base(table, spelled)
     ]
     best = max(tried, key=lambda attempt: attempt.score)
     return best.rename(dict(zip(best.names, values.items(), strict=True)))
+
+
+def rename_back(classifier: nn.Module, state_dict: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """A state dict with a source's names and layouts.
+
+    Args:
+        classifier: whose backbone's tables know the source.
+        state_dict: as `export_state_dict` gives it.
+        source: one of the tables', or `mmcls`, which changes nothing.
+
+    Raises:
+        UserError: an unknown source, or parameters that it has no names for, all of them.
+    """
+    if source == "mmcls":
+        return dict(state_dict)
+    tables = _tables_for(classifier, {name: np.shape(value) for name, value in state_dict.items()})
+    fitting = [table for table in tables if source in table.sources]
+    if not fitting:
+        known = {"mmcls", *(name for table in tables for name in table.sources)}
+        raise UserError(f"{type(classifier.backbone).__name__} has no names of {source!r}; {close_names(source, known)}")
+    unknown = [[name for name in state_dict if table.find_back(name) is None] for table in fitting]
+    table, lacking = min(zip(fitting, unknown, strict=True), key=lambda pair: len(pair[1]))
+    if lacking:
+        raise UserError(f"{source} has no names for {', '.join(lacking)}")
+    return _named_back(table, state_dict)
+
+
+def _named_back(table: Table, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    parts: dict[tuple[str, ...], list[np.ndarray]] = {}
+    for name, value in state_dict.items():  # the targets of a row come in its order
+        found = table.find_back(name)
+        assert found is not None
+        layout = found.row.layout
+        written = layout.write(value) if layout and layout.write else value
+        parts.setdefault(found.names, []).append(written)
+    made = {}
+    for names, values in parts.items():
+        whole = np.concatenate(values) if len(values) > 1 else values[0]
+        pieces = np.split(whole, len(names)) if len(names) > 1 else [whole]
+        made.update(zip(names, map(np.ascontiguousarray, pieces), strict=True))
+    return made
+
+
+def _tables_for(classifier: nn.Module, shapes: Shapes) -> list[Table]:
+    return [table for table in tables_of(classifier) if not table.mark or table.mark in shapes]
 
 
 def _spellings(names: list[str]) -> list[tuple[str, list[str]]]:

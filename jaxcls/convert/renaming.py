@@ -64,11 +64,13 @@ class Table:
         sources: whose names these are, for the log and for `--to`.
         rows: source -> target.
         base: what the backbone's names begin with; a backbone saved alone may lack it.
+        mark: a parameter that the model has to have, where two tables of a source would fit.
     """
 
     sources: tuple[str, ...]
     rows: Rows
     base: str = ""
+    mark: str = ""
 
     @cached_property
     def _rows(self) -> list[Row]:

@@ -14,7 +14,6 @@ _DEEP_STEM: Rows = {
 
 TABLES = (
     Table(("torchvision", "timm"), {"conv1": "backbone.conv1", "bn1": "backbone.bn1", **_STAGES}),
-    Table(("timm",), {**_DEEP_STEM, **_STAGES}),  # ResNet-C
     Table(
         ("timm",),  # ResNet-D: where nothing is pooled it has an identity, the original nothing
         {
@@ -23,7 +22,9 @@ TABLES = (
             **_DEEP_STEM,
             **_STAGES,
         },
+        mark="backbone.layer2.0.downsample.2.weight",
     ),
+    Table(("timm",), {**_DEEP_STEM, **_STAGES}),  # ResNet-C
     Table(
         ("transformers",),
         {

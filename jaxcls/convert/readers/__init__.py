@@ -28,28 +28,32 @@ __all__ = ["Tensor", "read_file"]
 _FORMATS = ".pth or .pt of PyTorch, .safetensors, .npz, or an index of these (.index.json)"
 _OTHERS = {
     b"\x89HDF": "HDF5 (Keras)",
-    b"\x80": "a pickle that is not PyTorch's",
+    b"\x80": "a pickle, but not PyTorch's",
     b"<": "a web page",
     b"\x1f\x8b": "gzip",
 }
 
 
-def read_file(path: str | os.PathLike) -> Any:
+def read_file(path: str | os.PathLike, shard: bool = False) -> Any:
     """What a file of weights holds: nested dicts, lists, tuples, numbers, texts, arrays, and `Tensor`s that are unread.
+
+    Args:
+        path: of the file.
+        shard: it is named by an index, and so is none itself.
 
     Raises:
         UserError: it is no such file, damaged, or asks for more than arrays and plain containers.
     """
     file = File(path)
     try:
-        return _read(file)
+        return _read(file, shard)
     except UserError as error:
         if str(file.path) in str(error):
             raise
         raise UserError(f"{path} cannot be read: {error}") from error
 
 
-def _read(file: File) -> Any:
+def _read(file: File, shard: bool = False) -> Any:
     with file.open() as stream:
         head = stream.read(512)
     if head[:2] == b"PK":
@@ -62,6 +66,8 @@ def _read(file: File) -> Any:
     if is_pickle_legacy(head):
         return read_pickle_legacy(file)
     if is_index(head, file.size):
+        if shard:
+            raise UserError("it is an index, named by another one")
         return read_sharded(file, _read_shard)
     if is_safetensors(head):
         return read_safetensors(file)
@@ -69,10 +75,10 @@ def _read(file: File) -> Any:
 
 
 def _read_shard(path: Path) -> dict[str, Tensor]:
-    shard = read_file(path)
-    if not isinstance(shard, dict):
+    found = read_file(path, shard=True)
+    if not isinstance(found, dict):
         raise UserError(f"{path} holds no tensors by their names")
-    return shard
+    return found
 
 
 def _kind(head: bytes) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxcls.errors import UserError
 
-_OPCODES = 10**6  # of one pickle; the largest checkpoints have some 10^5
+_OPCODES = 400_000  # of one pickle: some 12,000 tensors
 _SCALARS = (str, bytes, bool, int, float, type(None))
 
 _CONSTANTS: dict[bytes, Any] = {b"N": None, b"\x88": True, b"\x89": False}
@@ -151,7 +151,10 @@ class Unpickler:
         return int.from_bytes(self._sized(form), "little", signed=True)
 
     def _line(self) -> str:
-        return self._file.readline(1000).decode("utf-8").rstrip("\n")
+        line = self._file.readline(1000)
+        if not line.endswith(b"\n"):
+            raise UserError("its pickle is cut off")
+        return line[:-1].decode("utf-8")
 
     def _protocol(self) -> None:
         if (number := self._number("<B")) > 5:
