@@ -10,7 +10,7 @@ import numpy as np
 from flax import linen as nn
 
 from jaxcls.convert.names import tables_of
-from jaxcls.convert.renaming import Row, Table
+from jaxcls.convert.renaming import Found, Row, Table
 from jaxcls.errors import UserError, close_names
 
 _ORIGINAL = "MMClassification"
@@ -18,7 +18,7 @@ _ORIGINAL = "MMClassification"
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "encoder.")
 # Buffers: how many batches a BatchNorm has seen, which nothing reads, and what is computed from a window's or an
 # image's size.
-_IGNORED = (*("num_batches_tracked", "relative_position_index", "relative_coords_table", "attn_mask", "position_ids"),)
+IGNORED = (*("num_batches_tracked", "relative_position_index", "relative_coords_table", "attn_mask", "position_ids"),)
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -67,7 +67,7 @@ def rename(classifier: nn.Module, state_dict: Mapping[str, Any], shapes: Shapes,
         shapes: the classifier's parameters, as the original names them, with the shapes that they have there.
         part: what it may be alone, without the part's name.
     """
-    values = {name: value for name, value in state_dict.items() if not name.endswith(_IGNORED)}
+    values = {name: value for name, value in state_dict.items() if not name.endswith(IGNORED)}
     original = Table((_ORIGINAL,), {"": ""}, base=f"{part}.")
     dotted = [name.replace("/", ".") for name in values]  # google's are paths
     spellings = _spellings(dotted if len(set(dotted)) == len(values) else list(values))
@@ -98,27 +98,31 @@ def rename_back(classifier: nn.Module, state_dict: Mapping[str, np.ndarray], sou
     fitting = [table for table in tables if source in table.sources]
     if not fitting:
         known = {"mmcls", *(name for table in tables for name in table.sources)}
-        raise UserError(f"{type(classifier.backbone).__name__} has no names of {source!r}; {close_names(source, known)}")
-    unknown = [[name for name in state_dict if table.find_back(name) is None] for table in fitting]
-    table, lacking = min(zip(fitting, unknown, strict=True), key=lambda pair: len(pair[1]))
-    if lacking:
+        raise UserError(
+            f"{type(classifier.backbone).__name__} has no names of {source!r}; {close_names(source, known)}"
+        )
+    read = [{name: _written(table, name) for name in state_dict} for table in fitting]
+    found = min(read, key=lambda names: sum(row is None for row in names.values()))
+    if lacking := [name for name, row in found.items() if row is None]:
         raise UserError(f"{source} has no names for {', '.join(lacking)}")
-    return _named_back(table, state_dict)
+    return _named_back(state_dict, {name: row for name, row in found.items() if row is not None})
 
 
-def _named_back(table: Table, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    parts: dict[tuple[str, ...], list[np.ndarray]] = {}
-    for name, value in state_dict.items():  # the targets of a row come in its order
-        found = table.find_back(name)
-        assert found is not None
-        layout = found.row.layout
-        written = layout.write(value) if layout and layout.write else value
-        parts.setdefault(found.names, []).append(written)
-    made = {}
+def _written(table: Table, name: str) -> Found | None:
+    found = table.find_back(name)
+    return found if found and (found.row.layout is None or found.row.layout.write) else None
+
+
+def _named_back(state_dict: Mapping[str, np.ndarray], found: Mapping[str, Found]) -> dict[str, np.ndarray]:
+    parts: dict[tuple[str, ...], dict[int, np.ndarray]] = {}
+    for name, (row, place, names) in found.items():
+        value = state_dict[name]
+        parts.setdefault(names, {})[place] = row.layout.write(value) if row.layout and row.layout.write else value
+    made = dict[str, np.ndarray]()
     for names, values in parts.items():
-        whole = np.concatenate(values) if len(values) > 1 else values[0]
+        whole = np.concatenate([values[place] for place in sorted(values)]) if len(values) > 1 else values[0]
         pieces = np.split(whole, len(names)) if len(names) > 1 else [whole]
-        made.update(zip(names, map(np.ascontiguousarray, pieces), strict=True))
+        made.update({name: np.asarray(piece, order="C") for name, piece in zip(names, pieces, strict=True)})
     return made
 
 

@@ -25,8 +25,8 @@ def is_safetensors(head: bytes) -> bool:
     return head[8:9] == b"{"
 
 
-def read_safetensors(file: File) -> dict[str, Tensor]:
-    """Name -> tensor, unread.
+def read_safetensors(file: File) -> dict[str, Any]:
+    """Name -> tensor, unread; where the header has our `meta`, both as in a checkpoint of the original.
 
     Raises:
         UserError: a header that does not describe the file.
@@ -41,9 +41,19 @@ def read_safetensors(file: File) -> dict[str, Tensor]:
             raise UserError(f"its header is not JSON ({str(error)[:80]})") from error
     if not isinstance(header, dict):
         raise UserError("its header is no JSON object")
-    header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", None)
     _check_places(header, file.size - 8 - length)
-    return {name: _tensor(file, 8 + length, name, entry) for name, entry in header.items()}
+    tensors = {name: _tensor(file, 8 + length, name, entry) for name, entry in header.items()}
+    meta = _meta(metadata)
+    return {"state_dict": tensors, "meta": meta} if meta else tensors
+
+
+def _meta(metadata: Any) -> dict[str, Any] | None:
+    try:
+        meta = json.loads(metadata["meta"])
+    except (TypeError, KeyError, ValueError, RecursionError):
+        return None  # another's
+    return meta if isinstance(meta, dict) else None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from jaxcls.convert.readers.tensor import DTYPES, Storage, Tensor
 from jaxcls.convert.readers.unpickle import Global, mapping, scalars
 from jaxcls.errors import UserError
 
-_STORAGES = {
+STORAGES = {
     **{"Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Bool": "bool"},
     **{"Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8"},
     **{"ComplexFloat": "complex64", "ComplexDouble": "complex128"},
@@ -102,7 +102,7 @@ ALLOWED: dict[str, Any] = {
         {"scalar": _scalar, "_reconstruct": _empty_array},
     ),
     "numpy._core.numeric._frombuffer": _from_buffer,
-    **{f"torch.{name}Storage": DTYPES[dtype] for name, dtype in _STORAGES.items()},
+    **{f"torch.{name}Storage": DTYPES[dtype] for name, dtype in STORAGES.items()},
     "torch.storage.UntypedStorage": _UNTYPED,
     **{f"torch.{name}": dtype for name, dtype in DTYPES.items()},
     "torch.Size": tuple,

@@ -1,0 +1,154 @@
+"""The tables of names, by the names that the packages' own models have (`record_names`)."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcls.convert import export_state_dict
+from jaxcls.convert.recognise import IGNORED, rename, rename_back
+from jaxcls.errors import UserError
+from jaxcls.models import build_classifier
+from tests.convert.reference_models import CASES
+
+
+def shapes_of(key):
+    """(classifier, name -> shape) of our model for a case."""
+    return _shapes(json.dumps(CASES[key].model), CASES[key].size)
+
+
+@functools.cache
+def _shapes(model, size):
+    made = build_classifier(json.loads(model))
+    images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    variables = jax.eval_shape(made.init, jax.random.key(0), images)
+    zeros = jax.tree.map(lambda leaf: np.broadcast_to(np.float32(0), leaf.shape), variables)
+    return made, {name: value.shape for name, value in export_state_dict(made, zeros).items()}
+
+
+def empty(shapes):
+    return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+
+
+def recorded(golden, key):
+    return json.loads((golden / "names" / f"{key}.json").read_text())["names"]
+
+
+def test_every_case_is_recorded(golden):
+    assert {path.stem for path in (golden / "names").glob("*.*.json")} == CASES.keys()
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_every_name_is_known(golden, key):
+    given, (made, shapes) = recorded(golden, key), shapes_of(key)
+    renamed = rename(made, empty(given), shapes)
+    assert CASES[key].package in renamed.source
+    assert not renamed.problems
+    assert renamed.values.keys() == shapes.keys()
+    assert {name: without_ones(value.shape) for name, value in renamed.values.items()} == {
+        name: without_ones(shape) for name, shape in shapes.items()
+    }
+
+
+def without_ones(shape):
+    return tuple(size for size in shape if size != 1)
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if case.written])
+def test_the_names_are_written_as_they_were(golden, key):
+    made, shapes = shapes_of(key)
+    written = rename_back(made, empty(shapes), CASES[key].written)
+    expected = {name: tuple(shape) for name, shape in recorded(golden, key).items() if not name.endswith(IGNORED)}
+    assert {name: value.shape for name, value in written.items()} == expected
+
+
+def resnet18():
+    """(classifier, shapes, torchvision's state dict of other values in each parameter)."""
+    made, shapes = shapes_of("resnet18.torchvision")
+    own = {name: np.full(shape, i, np.float32) for i, (name, shape) in enumerate(shapes.items())}
+    return made, shapes, rename_back(made, own, "torchvision")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module.model.", "encoder.", "backbone."])
+def test_prefixes(prefix):
+    made, shapes, given = resnet18()
+    renamed = rename(made, {f"{prefix}{name}": value for name, value in given.items()}, shapes)
+    assert renamed.source == f"torchvision or timm's names after {prefix!r}"
+    assert renamed.values.keys() == shapes.keys()
+
+
+def test_a_prefix_of_most_names():
+    made, shapes, given = resnet18()
+    given = {name if name.startswith("fc") else f"encoder.{name}": value for name, value in given.items()}
+    assert rename(made, given, shapes).values.keys() == shapes.keys()
+
+
+def test_names_with_and_without_a_prefix_are_not_mixed():
+    made, shapes, given = resnet18()
+    renamed = rename(made, {**given, "module.fc.bias": np.zeros(7)}, shapes)
+    assert renamed.values.keys() - shapes.keys() == {"module.fc.bias"}
+
+
+def test_two_names_for_one_parameter():
+    made, shapes = shapes_of("vit.torchvision")
+    given = rename_back(made, empty(shapes), "torchvision")
+    layer = "encoder.layers.encoder_layer_0.mlp"
+    renamed = rename(made, {**given, f"{layer}.linear_1.bias": given[f"{layer}.0.bias"]}, shapes)
+    assert renamed.problems == [
+        f"{layer}.0.bias and {layer}.linear_1.bias both stand for backbone.layers.0.ffn.layers.0.0.bias"
+    ]
+
+
+def test_a_part_of_a_fused_projection_that_lacks():
+    made, shapes = shapes_of("vit.transformers")
+    given = rename_back(made, empty(shapes), "transformers")
+    del given["vit.encoder.layer.1.attention.attention.key.bias"]
+    renamed = rename(made, given, shapes)
+    assert shapes.keys() - renamed.values.keys() == {"backbone.layers.1.attn.qkv.bias"}
+    assert renamed.values.keys() - shapes.keys() == {
+        f"vit.encoder.layer.1.attention.attention.{part}.bias" for part in ("query", "value")
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "base"),
+    [("vit.transformers", "transformers", "vit."), ("resnet18.torchvision", "mmcls", "backbone.")],
+)
+def test_a_backbone_saved_alone(key, source, base):
+    made, shapes = shapes_of(key)
+    given = rename_back(made, empty(shapes), source)
+    alone = {name.removeprefix(base): value for name, value in given.items() if name.startswith(base)}
+    found = rename(made, alone, shapes).values.keys()
+    assert found == {name for name in shapes if not name.startswith("head.")}
+
+
+def test_names_that_nobody_knows_are_kept():
+    made, shapes = shapes_of("resnet18.torchvision")
+    given = empty({"stem/kernel": (2, 2), "x.y": (3,)})
+    assert rename(made, given, shapes).values.keys() >= {"x.y"}
+
+
+def test_sources_that_do_not_have_a_model():
+    made, shapes = shapes_of("resnet18.torchvision")
+    with pytest.raises(UserError, match=r"ResNet has no names of 'tim'; did you mean 'timm'\? Allowed: mmcls, timm"):
+        rename_back(made, empty(shapes), "tim")
+    made, shapes = shapes_of("resnet50d.timm")
+    with pytest.raises(UserError, match=r"torchvision has no names for backbone\.stem\.0\.bn\.running_mean, .*stem\.2"):
+        rename_back(made, empty(shapes), "torchvision")
+    made, shapes = shapes_of("vit.timm")
+    with pytest.raises(UserError, match=r"google has no names for backbone\.layers\.0\.attn"):
+        rename_back(made, empty(shapes), "google")
+
+
+def test_a_backbone_without_tables():
+    lenet = {"type": "ImageClassifier", "backbone": {"type": "LeNet5", "num_classes": 7}, "head": {"type": "ClsHead"}}
+    made = build_classifier(lenet)
+    shapes = {"backbone.features.0.weight": (6, 1, 5, 5)}
+    assert rename(made, empty({f"module.{name}": shape for name, shape in shapes.items()}), shapes).values.keys() == (
+        shapes.keys()
+    )
