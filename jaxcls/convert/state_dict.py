@@ -16,7 +16,7 @@ transpose the map before they flatten it, so that its kernel needs no rule of it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -88,12 +88,12 @@ def fit_state_dict(
     Raises:
         UserError: as `convert_state_dict`.
     """
-    source, found = read_state_dict(classifier, state_dict, expected)
-    problems, wanted = [], {path: (name, leaf) for name, path, leaf in _leaves(expected)}
+    source, found, misfits = read_state_dict(classifier, state_dict, expected)
+    problems, wanted = list(misfits.values()), {path: (name, leaf) for name, path, leaf in _leaves(expected)}
     for path, (name, leaf) in wanted.items():
-        if path not in found:
+        if path not in found and name not in misfits:
             problems.append(f"missing {name} {_original_shape(path, leaf)}")
-        elif found[path].shape != leaf.shape:
+        elif path in found and found[path].shape != leaf.shape:
             shape = _original_shape(path, found[path])
             problems.append(f"{name} has shape {shape}, expected {_original_shape(path, leaf)}")
     unknown = {".".join(path[1:]): value for path, value in found.items() if path not in wanted}
@@ -106,28 +106,36 @@ def fit_state_dict(
     return source, filled
 
 
+class Read(NamedTuple):
+    """What a state dict holds.
+
+    Attributes:
+        source: whose names it has.
+        values: path in the variables -> array, in Flax's layout and the variables' dtypes. What the classifier does
+            not know has the path ("params", first part of its name, rest), and is as it was given.
+        misfits: name -> why its values can be none of the classifier's.
+    """
+
+    source: str
+    values: dict[tuple[str, ...], Any]
+    misfits: dict[str, str]
+
+
 def read_state_dict(
     classifier: nn.Module, state_dict: Mapping[str, Any], variables: Mapping[str, Any], part: str = "backbone"
-) -> tuple[str, dict[tuple[str, ...], Any]]:
-    """What a state dict holds, by the paths of Flax variables; whether it fits is not asked.
+) -> Read:
+    """What a state dict holds by the paths of Flax variables; whether it fits is not asked.
 
     Args:
         classifier: whose names are looked for; it resizes what is for images or windows of another size.
         state_dict: as `convert_state_dict` takes it.
         variables: the classifier's, or their shapes.
         part: what the state dict may be of, alone.
-
-    Returns:
-        whose names they are; path -> array, in Flax's layout and the dtype of `variables`. What the classifier does
-        not know has the path ("params", first part of its name, rest), and is as it was given.
-
-    Raises:
-        UserError: two names for one variable, or values that are no floating-point numbers.
     """
     wanted = {name: (path, leaf) for name, path, leaf in _leaves(variables)}
     shapes = {name: _original_shape(path, leaf) for name, (path, leaf) in wanted.items()}
     renamed = rename(classifier, state_dict, shapes, part)
-    problems, found = list(renamed.problems), dict[tuple[str, ...], Any]()
+    found, misfits = dict[tuple[str, ...], Any](), {problem: problem for problem in renamed.problems}
     for name, value in renamed.values.items():
         if name not in wanted:
             first, _, rest = name.partition(".")
@@ -137,10 +145,8 @@ def read_state_dict(
         try:
             found[path] = _read(classifier, path, value, leaf)
         except _UnfitError as error:
-            problems.append(f"{name} {error}")
-    if problems:
-        raise UserError(f"state dict ({renamed.source}): {len(problems)} problems: {'; '.join(problems)}")
-    return renamed.source, found
+            misfits[name] = f"{name} {error}"
+    return Read(renamed.source, found, misfits)
 
 
 class _UnfitError(Exception):

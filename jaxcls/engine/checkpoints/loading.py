@@ -60,7 +60,7 @@ def load_variables(
     if is_file(path):
         variables = _load_file(classifier, template, expand(path))
         return variables, variables
-    _, folder = locate(path)
+    folder = _folder(path)
     averaged, raw = (
         fit(template, _resized(classifier, template, variables), f"checkpoint {folder}")
         for variables in read_variables(folder)
@@ -99,10 +99,17 @@ def read_notes(path: str | os.PathLike) -> dict[str, Any]:
         UserError: it cannot be read.
     """
     if not is_file(path):
-        return read_meta(locate(path)[1])
+        return read_meta(_folder(path))
     classes = read_weights(expand(path)).meta.get("CLASSES")
     named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
     return {"original_classes": list(classes)} if classes and named else {}
+
+
+def _folder(path: str | os.PathLike) -> Path:
+    """The checkpoint's."""
+    if not expand(path).exists():
+        raise UserError(f"{path} does not exist; expected a work directory, a checkpoint in it or a file of weights")
+    return locate(path)[1]
 
 
 def is_file(path: str | os.PathLike) -> bool:
@@ -112,7 +119,7 @@ def is_file(path: str | os.PathLike) -> bool:
 
 def config_beside(path: str | os.PathLike) -> str | None:
     """The config of the run whose checkpoint a path stands for; None for a file, which has none."""
-    return None if is_file(path) else str(locate(path)[0] / "config.json")
+    return None if is_file(path) else str(_folder(path).parent.parent / "config.json")
 
 
 def _load_file(classifier: nn.Module, template: Mapping[str, Any], path: Path) -> Variables:
@@ -144,9 +151,12 @@ def read_by_path(
     if is_file(path):
         weights = read_weights(expand(path))
         chosen = _after(prefix, weights.state_dict, str(path))
-        source, values = read_state_dict(classifier, chosen, template, part or "backbone")
-        return Found(f"{expand(path)} ({source}{weights.where})", values)
-    _, folder = locate(path)
+        source, values, misfits = read_state_dict(classifier, chosen, template, part or "backbone")
+        what = f"{expand(path)} ({source}{weights.where})"
+        if misfits:
+            raise UserError(f"{what}: {len(misfits)} problems: {'; '.join(misfits.values())}")
+        return Found(what, values)
+    folder = _folder(path)
     what, flat = f"checkpoint {folder}", traverse_util.flatten_dict(read_variables(folder)[0])
     if prefix:
         paths = {(key[0], ".".join(key[1:])): key for key in traverse_util.flatten_dict(dict(template))}

@@ -326,6 +326,10 @@ def locate(path: str | os.PathLike) -> tuple[Path, Path]:
     path = expand(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; expected a work directory or a checkpoint in it")
+    if path.is_file():
+        raise UserError(
+            f"{path} is a file; expected a work directory or a checkpoint in it (load_from takes a file's weights)"
+        )
     if path.parent.name in (FOLDER, INTERRUPTED) and path.name.isdigit():
         return path.parent.parent, path
     regular = {int(folder.name): folder for folder in numbered(path / FOLDER)}
