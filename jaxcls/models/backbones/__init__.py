@@ -19,6 +19,7 @@ from jaxcls.models.backbones.seresnet import SEResNet, SEResNeXt
 from jaxcls.models.backbones.shufflenet_v1 import ShuffleNetV1
 from jaxcls.models.backbones.shufflenet_v2 import ShuffleNetV2
 from jaxcls.models.backbones.swin_transformer import SwinTransformer
+from jaxcls.models.backbones.swin_transformer_v2 import SwinTransformerV2
 from jaxcls.models.backbones.vgg import VGG
 from jaxcls.models.backbones.vision_transformer import DistilledVisionTransformer, VisionTransformer
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +30,8 @@ from jaxcls.models.layers import (
     resize_pos_embed,
 )
 from jaxcls.models.layers.initializers import trunc_normal
+
+Stage = TypeVar("Stage", bound=nn.Module)
 
 # section 3.3 of the paper
 _ARCHITECTURES = architectures(
@@ -134,18 +137,17 @@ class SwinBlockSequence(nn.Module):
         return x, merge(x, train)
 
 
-class SwinTransformer(Backbone):
-    """Images (N, H, W, C) -> a tuple of stages' outputs, (N, H / 4, W / 4, embed_dims) the first of them, each normed.
+class SwinBackbone(Backbone):
+    """What both versions share: patches with positions, then stages whose outputs are normed.
 
     Attributes:
-        arch: t(iny), s(mall), b(ase), l(arge), or a dict of embed_dims, depths, num_heads.
+        arch: an architecture's name, or a dict of its settings.
         img_size: (H, W) or one number, in pixels, that an absolute position embedding is for.
         patch_size: pixels down and across.
         window_size: patches down and across.
         drop_rate: dropout rate after the position embedding.
         drop_path_rate: the last block's stochastic depth; it grows linearly from 0.
         out_indices: the stages to return, from 0.
-        out_after_downsample: outputs are taken after the patches were merged.
         use_abs_pos_embed: learnt absolute positions are added to the patches.
         interpolate_mode: how these are resized for images of another size.
         with_cp: activations of a block are computed again in the backward pass, to save memory.
@@ -153,7 +155,7 @@ class SwinTransformer(Backbone):
         norm_eval: without effect, as layer norms have no running statistics.
         pad_small_map: see `ShiftWindowMSA`.
         norm_cfg: of the outputs' norms; None: outputs as they are.
-        stage_cfgs: arguments of `SwinBlockSequence` that differ; a dict, or one for each stage.
+        stage_cfgs: arguments of a stage that differ; a dict, or one for each stage.
         patch_cfg: arguments of `PatchEmbed` that differ.
 
     Raises:
@@ -164,11 +166,10 @@ class SwinTransformer(Backbone):
     img_size: int | tuple[int, int] = 224
     patch_size: int | tuple[int, int] = 4
     in_channels: int = 3
-    window_size: int = 7
+    window_size: Any = 7
     drop_rate: float = 0.0
     drop_path_rate: float = 0.1
     out_indices: int | tuple[int, ...] = (3,)
-    out_after_downsample: bool = False
     use_abs_pos_embed: bool = False
     interpolate_mode: str = "bicubic"
     with_cp: bool = False
@@ -180,19 +181,18 @@ class SwinTransformer(Backbone):
     patch_cfg: Config = nn.FrozenDict()
     init_cfg: Any = None
 
-    layout: ClassVar[Layout] = Layout(
-        stem=("patch_embed", "absolute_pos_embed"),
-        blocks=("stages.{stage}.blocks.{block}",),
-        after=("stages.{stage}.downsample",),
-        norms=("norm{stage}",),
-        first=0,
-    )
+    architectures: ClassVar[Mapping[str, Config]]
 
     def __post_init__(self) -> None:
         stages = len(self.settings["depths"])
         if len(self.settings["num_heads"]) != stages:
             raise UserError(f"arch: {len(self.settings['num_heads'])} num_heads for {stages} depths")
         super().__post_init__()
+
+    @property
+    def settings(self) -> Config:
+        """Of the architecture."""
+        return settings_of(self.arch, self.architectures)
 
     @property
     def num_outputs(self) -> int:
@@ -206,30 +206,11 @@ class SwinTransformer(Backbone):
     def frozen_through(self) -> int:
         return self.frozen_stages + 1 if self.frozen_stages >= 0 else -1
 
-    @property
-    def settings(self) -> Config:
-        """Of the architecture."""
-        return settings_of(self.arch, _ARCHITECTURES)
-
     def stage_of(self, name: str) -> float | None:
         """The positions are never frozen."""
         return None if name == "absolute_pos_embed" else super().stage_of(name)
 
-    @nn.compact
-    def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
-        """`train`: with dropout and stochastic depth."""
-        x = self._embed(x, self.trains(0, train))
-        outputs = []
-        for index, stage in enumerate(self._stages()):
-            features, x = stage(x, self.trains(index + 1, train))
-            if index in self.returned:
-                output = x if self.out_after_downsample else features
-                if self.norm_cfg is not None:
-                    output = build_norm(self.norm_cfg, f"norm{index}")(output, train)
-                outputs.append(output)
-        return tuple(outputs)
-
-    def _embed(self, x: Array, train: bool) -> Array:
+    def embed(self, x: Array, train: bool) -> Array:
         """Images -> patches (N, H', W', embed_dims) with, where they are on, their positions."""
         patch_embed = self._patch_embed()
         x = patch_embed(x, train)
@@ -240,6 +221,26 @@ class SwinTransformer(Backbone):
             pos_embed = resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, num_extra_tokens=0)
             x = x + pos_embed.reshape(1, *size, width).astype(x.dtype)
         return nn.Dropout(self.drop_rate)(x, deterministic=not train)
+
+    def normed(self, x: Array, index: int, train: bool) -> Array:
+        """The output of a stage (N, H, W, C) -> same."""
+        return x if self.norm_cfg is None else build_norm(self.norm_cfg, f"norm{index}")(x, train)
+
+    def stage(self, kind: type[Stage], index: int, **arguments: Any) -> Stage:
+        """The stage of that number, with its part of the settings, `arguments` and what `stage_cfgs` sets."""
+        depths = self.settings["depths"]
+        return override(
+            kind,
+            for_each(self.stage_cfgs, len(depths), "stage_cfgs")[index],
+            "stage_cfgs",
+            depth=depths[index],
+            num_heads=self.settings["num_heads"][index],
+            drop_paths=drop_path_rates(self.drop_path_rate, depths)[index],
+            with_cp=self.with_cp,
+            pad_small_map=self.pad_small_map,
+            name=f"stages.{index}",
+            **arguments,
+        )
 
     @nn.nowrap
     def _patch_embed(self) -> PatchEmbed:
@@ -254,26 +255,6 @@ class SwinTransformer(Backbone):
             name="patch_embed",
         )
 
-    def _stages(self) -> list[nn.Module]:
-        depths, num_heads = self.settings["depths"], self.settings["num_heads"]
-        rates = drop_path_rates(self.drop_path_rate, depths)
-        return [
-            override(
-                SwinBlockSequence,
-                config,
-                "stage_cfgs",
-                depth=depths[i],
-                num_heads=num_heads[i],
-                window_size=self.window_size,
-                downsample=i < len(depths) - 1,
-                drop_paths=rates[i],
-                with_cp=self.with_cp,
-                pad_small_map=self.pad_small_map,
-                name=f"stages.{i}",
-            )
-            for i, config in enumerate(for_each(self.stage_cfgs, len(depths), "stage_cfgs"))
-        ]
-
     @nn.nowrap
     def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Absolute position embeddings and relative position tables are resized."""
@@ -283,3 +264,38 @@ class SwinTransformer(Backbone):
             return value
         own_size = self._patch_embed().resolution(pair(self.img_size))
         return fit_pos_embed(value, shape, own_size, self.interpolate_mode, num_extra_tokens=0)
+
+
+class SwinTransformer(SwinBackbone):
+    """Images (N, H, W, C) -> a tuple of stages' outputs, (N, H / 4, W / 4, embed_dims) the first of them, each normed.
+
+    `arch` is t(iny), s(mall), b(ase), l(arge), or a dict of embed_dims, depths, num_heads.
+
+    Attributes:
+        out_after_downsample: outputs are taken after the patches were merged.
+    """
+
+    window_size: int = 7
+    out_after_downsample: bool = False
+
+    architectures: ClassVar[Mapping[str, Config]] = _ARCHITECTURES
+    layout: ClassVar[Layout] = Layout(
+        stem=("patch_embed", "absolute_pos_embed"),
+        blocks=("stages.{stage}.blocks.{block}",),
+        after=("stages.{stage}.downsample",),
+        norms=("norm{stage}",),
+        first=0,
+    )
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
+        """`train`: with dropout and stochastic depth."""
+        x = self.embed(x, self.trains(0, train))
+        outputs = []
+        for index in range(self.num_outputs):
+            downsample = index < self.num_outputs - 1
+            stage = self.stage(SwinBlockSequence, index, window_size=self.window_size, downsample=downsample)
+            features, x = stage(x, self.trains(index + 1, train))
+            if index in self.returned:
+                outputs.append(self.normed(x if self.out_after_downsample else features, index, train))
+        return tuple(outputs)

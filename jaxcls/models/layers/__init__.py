@@ -22,7 +22,7 @@ from jaxcls.models.layers.position import (
     resize_relative_position_bias_table,
 )
 from jaxcls.models.layers.se_layer import SELayer
-from jaxcls.models.layers.window_attention import ShiftWindowMSA
+from jaxcls.models.layers.window_attention import ShiftWindowMSA, WindowMSAV2
 
 __all__ = [
     "BN",
@@ -45,6 +45,7 @@ __all__ = [
     "PatchMerging",
     "SELayer",
     "ShiftWindowMSA",
+    "WindowMSAV2",
     "attention",
     "avg_pool",
     "build_activation",

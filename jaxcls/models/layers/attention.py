@@ -20,7 +20,7 @@ def attention(
     key: Array,
     value: Array,
     bias: Array | None = None,
-    scale: float | None = None,
+    scale: float | Array | None = None,
     dropout: Callable[[Array], Array] | None = None,
 ) -> Array:
     """softmax(query key^T scale + bias) value, the softmax in float32.
@@ -30,7 +30,7 @@ def attention(
         key: (N, S, heads, D).
         value: (N, S, heads, D).
         bias: (N or 1, heads or 1, L, S), added to the logits.
-        scale: 1 / sqrt(D) where None.
+        scale: one number, or (heads, 1, 1) where each head has its own; 1 / sqrt(D) where None.
         dropout: applied to the attention weights (N, heads, L, S), where there is one.
 
     Returns:
@@ -38,13 +38,13 @@ def attention(
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     plain = partial(_attention, bias=bias, scale=scale, dropout=dropout)
-    if bias is None and dropout is None and _has_fused_kernel(query):
+    if bias is None and dropout is None and not isinstance(scale, Array) and _has_fused_kernel(query):
         fused = partial(jax.nn.dot_product_attention, scale=scale, implementation="cudnn")
         return jax.lax.platform_dependent(query, key, value, cuda=fused, default=plain)
     return plain(query, key, value)
 
 
-def _attention(query: Array, key: Array, value: Array, bias: Array | None, scale: float, dropout: Any) -> Array:
+def _attention(query: Array, key: Array, value: Array, bias: Array | None, scale: float | Array, dropout: Any) -> Array:
     # jax.nn's own fallback promotes dtypes implicitly, which `jax_numpy_dtype_promotion=strict` refuses.
     logits = scale * jnp.einsum("nlhd,nshd->nhls", query, key, preferred_element_type=jnp.float32)
     weights = jax.nn.softmax(logits if bias is None else logits + bias)

@@ -89,21 +89,24 @@ class PatchMerging(_Windowed, kw_only=True):
         out_channels: width afterwards.
         bias: whether the projection has one.
         norm_cfg: the norm before it, or None.
+        is_post_norm: the norm is after it.
     """
 
     out_channels: int
     kernel_size: IntOrPair = 2
     bias: bool = False
     norm_cfg: Mapping[str, Any] | None = nn.FrozenDict({"type": "LN"})
+    is_post_norm: bool = False
     init_cfg: Any = None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train` reaches the norm."""
-        x = self.unfold(x)
+        reduction = Linear(self.out_channels, use_bias=self.bias, name="reduction")
+        x = reduction(self.unfold(x)) if self.is_post_norm else self.unfold(x)
         if self.norm_cfg is not None:
             x = build_norm(self.norm_cfg, "norm")(x, train)
-        return Linear(self.out_channels, use_bias=self.bias, name="reduction")(x)
+        return x if self.is_post_norm else reduction(x)
 
     @nn.nowrap
     def unfold(self, x: Array) -> Array:

@@ -1,19 +1,22 @@
-"""Attention within windows (Liu et al. 2021, arXiv:2103.14030; mmcls/models/utils/attention.py)."""
+"""Attention within windows (Liu et al. 2021 and 2022, arXiv:2103.14030, 2111.09883; mmcls/models/utils/attention.py)."""
 
 from __future__ import annotations
 
 import functools
-from typing import TypeVar
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jax import Array
+from jax import Array, lax
 
 from jaxcls.errors import ImageSizeError, UserError
 from jaxcls.models.layers.attention import attention, split_heads, weight_dropout
 from jaxcls.models.layers.conv import Linear
-from jaxcls.models.layers.initializers import trunc_normal
+from jaxcls.models.layers.initializers import constant, trunc_normal
+from jaxcls.models.layers.override import override
 
 ArrayT = TypeVar("ArrayT", Array, np.ndarray)
 
@@ -58,8 +61,17 @@ def relative_position_index(window_size: int) -> np.ndarray:
     return rows * (2 * window_size - 1) + columns
 
 
-class WindowMSA(nn.Module):
-    """Self-attention with a learnt bias for each relative position: (N * windows, window_size ** 2, C) -> same."""
+class WindowAttention(nn.Module):
+    """Self-attention with a bias for each relative position: (N * windows, window_size ** 2, C) -> same.
+
+    Attributes:
+        window_size: places down and across.
+        num_heads: a divisor of C.
+        qkv_bias: whether query, key and value have a bias.
+        qk_scale: a factor on the logits in place of 1 / sqrt(C / num_heads).
+        attn_drop: dropout rate of the attention weights.
+        proj_drop: dropout rate of the output.
+    """
 
     window_size: int
     num_heads: int
@@ -68,25 +80,110 @@ class WindowMSA(nn.Module):
     attn_drop: float = 0.0
     proj_drop: float = 0.0
 
+    def heads(self, x: Array) -> tuple[Array, Array, Array, float | Array | None]:
+        """Query, key and value, each (N * windows, window_size ** 2, heads, C / heads), and the logits' scale."""
+        raise NotImplementedError
+
+    def position_bias(self) -> Array:
+        """(1, heads, window_size ** 2, window_size ** 2), float32."""
+        raise NotImplementedError
+
     @nn.compact
     def __call__(self, x: Array, mask: np.ndarray | None = None, train: bool = False) -> Array:
         """Attends; `mask` is (windows, window_size ** 2, window_size ** 2), added to the logits."""
-        qkv = Linear(3 * x.shape[-1], use_bias=self.qkv_bias, name="qkv")(x)
+        *heads, scale = self.heads(x)
         bias = self.position_bias()
         if mask is not None:
             bias = bias + mask[:, None]
             images = x.shape[0] // mask.shape[0]
             bias = jnp.broadcast_to(bias, (images, *bias.shape)).reshape(-1, *bias.shape[1:])
-        dropout = weight_dropout(self.attn_drop, train)
-        y = attention(*split_heads(qkv, self.num_heads), bias=bias, scale=self.qk_scale, dropout=dropout)
+        y = attention(*heads, bias=bias, scale=scale, dropout=weight_dropout(self.attn_drop, train))
         y = Linear(x.shape[-1], name="proj")(y.reshape(x.shape))
         return nn.Dropout(self.proj_drop)(y, deterministic=not train)
 
+
+class WindowMSA(WindowAttention):
+    """A table has a learnt bias for each relative position."""
+
+    def heads(self, x: Array) -> tuple[Array, Array, Array, float | Array | None]:
+        """As they are projected."""
+        qkv = Linear(3 * x.shape[-1], use_bias=self.qkv_bias, name="qkv")(x)
+        return *split_heads(qkv, self.num_heads), self.qk_scale
+
     def position_bias(self) -> Array:
-        """(1, heads, window_size ** 2, window_size ** 2), float32."""
+        """From the table."""
         shape = ((2 * self.window_size - 1) ** 2, self.num_heads)
         table = self.param("relative_position_bias_table", trunc_normal(std=0.02), shape, jnp.float32)
-        return table.astype(jnp.float32)[relative_position_index(self.window_size)].transpose(2, 0, 1)[None]
+        return _spread(table.astype(jnp.float32), self.window_size)
+
+
+class WindowMSAV2(WindowAttention):
+    """Logits are cosines, each head has its own scale, and a small network gives the bias for each relative position.
+
+    After Liu et al. 2022, arXiv:2111.09883, sections 3.2 and 3.3.
+
+    Attributes:
+        cpb_mlp_hidden_dims: width within the small network.
+        pretrained_window_size: of the network that the weights are of, so that places mean the same; 0: `window_size`.
+
+    Raises:
+        UserError: `qk_scale`, as the scale is learnt, or a window of one place.
+    """
+
+    cpb_mlp_hidden_dims: int = 512
+    pretrained_window_size: int = 0
+
+    def __post_init__(self) -> None:
+        if self.qk_scale is not None:
+            raise UserError(f"qk_scale={self.qk_scale!r}: the scale is learnt here; leave it out")
+        if self.window_size < 2 or self.pretrained_window_size == 1:
+            raise UserError("window_size=1: relative positions need windows of at least 2x2")
+        super().__post_init__()
+
+    def heads(self, x: Array) -> tuple[Array, Array, Array, float | Array | None]:
+        """Query and key of length 1; biases for query and value alone."""
+        width = x.shape[-1]
+        qkv = Linear(3 * width, use_bias=False, name="qkv")(x)
+        if self.qkv_bias:
+            query_bias, value_bias = (
+                self.param(name, constant(0.0), (width,), jnp.float32) for name in ("q_bias", "v_bias")
+            )
+            qkv = qkv + jnp.concatenate([query_bias, jnp.zeros_like(query_bias), value_bias]).astype(qkv.dtype)
+        query, key, value = split_heads(qkv, self.num_heads)
+        scale = self.param("logit_scale", constant(math.log(10.0)), (self.num_heads, 1, 1), jnp.float32)
+        scale = jnp.exp(jnp.minimum(scale.astype(jnp.float32), math.log(100.0)))
+        return _unit(query), _unit(key), value, scale
+
+    def position_bias(self) -> Array:
+        """From the network, between 0 and 16."""
+        places = log_spaced_places(self.window_size, self.pretrained_window_size)
+        hidden = nn.relu(Linear(self.cpb_mlp_hidden_dims, name="cpb_mlp.0")(jnp.asarray(places)))
+        table = Linear(self.num_heads, use_bias=False, name="cpb_mlp.2")(hidden)
+        return _spread(16 * nn.sigmoid(table), self.window_size)
+
+
+@functools.cache
+def log_spaced_places(window_size: int, pretrained_window_size: int = 0) -> np.ndarray:
+    """((2 * window_size - 1) ** 2, 2): every relative position, row and column, on a logarithmic scale.
+
+    1 is what lies as far away as the (pretrained) window reaches.
+    """
+    places = np.arange(1 - window_size, window_size) * 8 / ((pretrained_window_size or window_size) - 1)
+    places = np.sign(places) * np.log2(np.abs(places) + 1) / np.log2(8)
+    grid = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1)
+    return grid.reshape(-1, 2).astype(np.float32)
+
+
+def _unit(x: Array) -> Array:
+    """(..., D) -> same, of length 1, but for what is nearly 0."""
+    values = x.astype(jnp.float32)
+    square = jnp.sum(lax.square(values), -1, keepdims=True)
+    return (values * lax.rsqrt(jnp.maximum(square, 1e-24))).astype(x.dtype)
+
+
+def _spread(table: Array, window_size: int) -> Array:
+    """A table ((2 * window_size - 1) ** 2, heads) -> (1, heads, window_size ** 2, window_size ** 2)."""
+    return table[relative_position_index(window_size)].transpose(2, 0, 1)[None]
 
 
 class ShiftWindowMSA(nn.Module):
@@ -102,6 +199,8 @@ class ShiftWindowMSA(nn.Module):
         qk_scale: a factor on the logits in place of 1 / sqrt(C / num_heads).
         attn_drop: dropout rate of the attention weights.
         proj_drop: dropout rate of the output.
+        window_msa: the attention within a window, `WindowMSA` or `WindowMSAV2`.
+        msa_cfg: arguments of it that differ.
 
     Raises:
         UserError: a map smaller than the window, or a shift that is not within it.
@@ -115,6 +214,8 @@ class ShiftWindowMSA(nn.Module):
     qk_scale: float | None = None
     attn_drop: float = 0.0
     proj_drop: float = 0.0
+    window_msa: type[WindowAttention] = WindowMSA
+    msa_cfg: Mapping[str, Any] = nn.FrozenDict()
 
     def __post_init__(self) -> None:
         if not 0 <= self.shift_size < self.window_size:
@@ -137,9 +238,19 @@ class ShiftWindowMSA(nn.Module):
         size, mask = (x.shape[1], x.shape[2]), None
         if shift:
             x, mask = jnp.roll(x, (-shift, -shift), (1, 2)), shift_mask(size, window, shift)
-        y = WindowMSA(
-            window, self.num_heads, self.qkv_bias, self.qk_scale, self.attn_drop, self.proj_drop, name="w_msa"
-        )(window_partition(x, window), mask, train)
+        attend = override(
+            self.window_msa,
+            self.msa_cfg,
+            "msa_cfg",
+            window_size=window,
+            num_heads=self.num_heads,
+            qkv_bias=self.qkv_bias,
+            qk_scale=self.qk_scale,
+            attn_drop=self.attn_drop,
+            proj_drop=self.proj_drop,
+            name="w_msa",
+        )
+        y = attend(window_partition(x, window), mask, train)
         y = window_reverse(y, size, window)
         if shift:
             y = jnp.roll(y, (shift, shift), (1, 2))
