@@ -1,4 +1,4 @@
-"""Attention within windows (Liu et al. 2021 and 2022, arXiv:2103.14030, 2111.09883; mmcls/models/utils/attention.py)."""
+"""Attention within windows (Liu et al. 2021, arXiv:2103.14030, 2022, 2111.09883; mmcls/models/utils/attention.py)."""
 
 from __future__ import annotations
 
