@@ -71,7 +71,7 @@ class RepVGGBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics."""
-        window = (3, self.stride, self.padding, self.dilation, self.groups)
+        window: Any = (3, self.stride, self.padding, self.dilation, self.groups)
         if self.deploy:
             y = self.layers.conv(self.features, *window, use_bias=True, name="branch_reparam")(x)
         else:
@@ -83,13 +83,13 @@ class RepVGGBlock(nn.Module):
             y = SELayer(**self.se_cfg, name="se_layer")(y)
         return self.layers.act(y)
 
-    def _branch(self, window: tuple[int, ...], name: str, x: Array, train: bool) -> Array:
+    def _branch(self, window: Any, name: str, x: Array, train: bool) -> Array:
         return _ConvNorm(self.features, window, self.layers, name=name)(x, train)
 
 
 class _ConvNorm(nn.Module):
     features: int
-    window: tuple[int, ...]
+    window: Any
     layers: Layers
 
     @nn.compact
@@ -228,7 +228,8 @@ class RepVGG(Backbone):
 
 def _merged(params: Variables, stats: Variables, eps: float) -> dict[str, np.ndarray]:
     """The 3x3 convolution, in float32, that is the sum of a block's branches."""
-    kernel, bias = np.zeros(()), np.zeros(())
+    kernel: Any = 0.0
+    bias: Any = 0.0
     for name in ("branch_3x3", "branch_1x1"):
         branch = params[name]
         own, summand = fuse_conv_norm(branch["conv"], branch["norm"], stats[name]["norm"], eps)
