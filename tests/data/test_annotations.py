@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import tracemalloc
@@ -304,6 +305,36 @@ def test_any_json_is_read_or_refused(tmp_path_factory, document, classes):
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     check(lambda: MultiLabelDataset(".", str(path), classes), str(path))
+
+
+tables = st.lists(st.tuples(st.integers(0, 3), st.one_of(st.integers(-1, 10**10), columns)), max_size=4)
+
+
+@few
+@given(
+    st.lists(
+        st.one_of(texts, tables.map(lambda rows: "\n".join(f"{a} {b}" for a, b in rows).encode())),
+        min_size=3,
+        max_size=3,
+    )
+)
+@example([b"1 001.a/x.jpg\n2 001.a/y.jpg", b"1 1\n2 1", b"1 1\n2 0"])
+def test_any_text_of_the_other_files_is_read_or_refused(tmp_path_factory, contents):
+    folder = tmp_path_factory.getbasetemp()
+    paths = [str(folder / f"any{i}.txt") for i in range(3)]
+    for path, content in zip(paths, contents, strict=True):
+        with open(path, "wb") as file:
+            file.write(content)
+    (folder / "one.txt").write_text("a.png 0\n")
+    makers = (
+        lambda: CUB(".", *paths),
+        lambda: VOC(".", paths[0]),
+        lambda: CustomDataset(".", str(folder / "one.txt"), paths[0]),
+    )
+    for make in makers:
+        with contextlib.suppress(UserError):
+            source = make()
+            assert source.labels.max(initial=0) < max(len(source.classes), 1)
 
 
 def check(make, path):
