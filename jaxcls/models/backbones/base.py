@@ -23,6 +23,7 @@ class Backbone(nn.Module):
     """
 
     layout: ClassVar[Layout | None] = None
+    computed: ClassVar[frozenset[str]] = frozenset()  # buffers of the original that are no parameters here
 
     def __post_init__(self) -> None:
         if "out_indices" in self.__dataclass_fields__:

@@ -1,7 +1,7 @@
 """Blocks that the architectures share."""
 
 from jaxcls.models.layers.activation import build_activation
-from jaxcls.models.layers.attention import MultiheadAttention, attention
+from jaxcls.models.layers.attention import MultiheadAttention, PackedMultiheadAttention, attention
 from jaxcls.models.layers.channel_shuffle import channel_shuffle
 from jaxcls.models.layers.conv import Conv, Linear, build_conv, padding_of, pair
 from jaxcls.models.layers.conv_module import ConvModule
@@ -12,7 +12,7 @@ from jaxcls.models.layers.inverted_residual import InvertedResidual
 from jaxcls.models.layers.kit import BN, GELU, LN, RELU, Layers
 from jaxcls.models.layers.norm import BatchNorm, GroupNorm, LayerNorm, build_norm, norm_name
 from jaxcls.models.layers.override import for_each, override
-from jaxcls.models.layers.patch_embed import PatchEmbed, PatchMerging
+from jaxcls.models.layers.patch_embed import PatchEmbed, PatchMerging, unfold
 from jaxcls.models.layers.pixels import require_pixels
 from jaxcls.models.layers.pooling import avg_pool, global_avg_pool, max_pool
 from jaxcls.models.layers.position import (
@@ -41,6 +41,7 @@ __all__ = [
     "Layers",
     "Linear",
     "MultiheadAttention",
+    "PackedMultiheadAttention",
     "PatchEmbed",
     "PatchMerging",
     "SELayer",
@@ -66,4 +67,5 @@ __all__ = [
     "require_pixels",
     "resize_pos_embed",
     "resize_relative_position_bias_table",
+    "unfold",
 ]

@@ -13,6 +13,7 @@ from jax import Array
 
 from jaxcls.errors import UserError
 from jaxcls.models.layers.conv import Linear
+from jaxcls.models.layers.initializers import constant, xavier
 
 
 def attention(
@@ -88,16 +89,21 @@ def weight_dropout(rate: float, train: bool) -> Callable[[Array], Array] | None:
 
 
 class MultiheadAttention(nn.Module):
-    """Self-attention with one projection for query, key and value: (N, L, D) -> same.
+    """Self-attention with one projection for query, key and value: (N, L, D) -> (N, L, embed_dims).
 
     After mmcls/models/utils/attention.py.
 
     Attributes:
-        num_heads: a divisor of D.
+        num_heads: a divisor of `embed_dims`.
         attn_drop: dropout rate of the attention weights.
         proj_drop: dropout rate of the output.
         qkv_bias: whether query, key and value have a bias.
-        qk_scale: a factor on the logits in place of 1 / sqrt(D / num_heads).
+        qk_scale: a factor on the logits in place of 1 / sqrt(embed_dims / num_heads).
+        embed_dims: width of the output; None: D.
+        v_shortcut: the values are added to the output, as there is no other shortcut where the width changes; one head.
+
+    Raises:
+        UserError: `v_shortcut` with several heads.
     """
 
     num_heads: int
@@ -105,12 +111,46 @@ class MultiheadAttention(nn.Module):
     proj_drop: float = 0.0
     qkv_bias: bool = True
     qk_scale: float | None = None
+    embed_dims: int | None = None
+    v_shortcut: bool = False
+
+    def __post_init__(self) -> None:
+        if self.v_shortcut and self.num_heads != 1:
+            raise UserError(f"num_heads={self.num_heads}: a shortcut from the values needs num_heads=1")
+        super().__post_init__()
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """Attends; `train`: with dropout."""
-        qkv = Linear(3 * x.shape[-1], use_bias=self.qkv_bias, name="qkv")(x)
-        dropout = weight_dropout(self.attn_drop, train)
-        y = attention(*split_heads(qkv, self.num_heads), scale=self.qk_scale, dropout=dropout)
-        y = Linear(x.shape[-1], name="proj")(y.reshape(x.shape))
-        return nn.Dropout(self.proj_drop)(y, deterministic=not train)
+        width = self.embed_dims or x.shape[-1]
+        qkv = Linear(3 * width, use_bias=self.qkv_bias, name="qkv")(x)
+        query, key, value = split_heads(qkv, self.num_heads)
+        y = attention(query, key, value, scale=self.qk_scale, dropout=weight_dropout(self.attn_drop, train))
+        y = Linear(width, name="proj")(y.reshape(*x.shape[:2], width))
+        y = nn.Dropout(self.proj_drop)(y, deterministic=not train)
+        return y + value[:, :, 0] if self.v_shortcut else y
+
+
+class PackedMultiheadAttention(nn.Module):
+    """Self-attention with the parameters of `torch.nn.MultiheadAttention`: (N, L, D) -> same.
+
+    Attributes:
+        num_heads: a divisor of D.
+        attn_drop: dropout rate of the attention weights.
+        qkv_bias: whether query, key and value have a bias.
+    """
+
+    num_heads: int
+    attn_drop: float = 0.0
+    qkv_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """Attends; `train`: with dropout."""
+        width = x.shape[-1]
+        weight = self.param("in_proj_weight", xavier(distribution="uniform"), (3 * width, width), jnp.float32)
+        qkv = jnp.dot(x, weight.astype(x.dtype).T)
+        if self.qkv_bias:
+            qkv = qkv + self.param("in_proj_bias", constant(0.0), (3 * width,), jnp.float32).astype(x.dtype)
+        y = attention(*split_heads(qkv, self.num_heads), dropout=weight_dropout(self.attn_drop, train))
+        return Linear(width, name="out_proj")(y.reshape(x.shape))

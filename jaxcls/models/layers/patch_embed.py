@@ -110,15 +110,21 @@ class PatchMerging(_Windowed, kw_only=True):
 
     @nn.nowrap
     def unfold(self, x: Array) -> Array:
-        """(N, H, W, C) -> (N, H', W', C * taps), the taps of one channel together, as in `torch.nn.Unfold`."""
-        (down, right), padding, (below, beside) = self.window(x.shape[1:3])
-        rows, columns = self.resolution(x.shape[1:3])
-        require_pixels((rows, columns), pair(self.kernel_size), x.shape[1:3])
-        height, width = pair(self.kernel_size)
-        x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-        taps = [
-            x[:, top : top + (rows - 1) * down + 1 : down, left : left + (columns - 1) * right + 1 : right]
-            for top in range(0, height * below, below)
-            for left in range(0, width * beside, beside)
-        ]
-        return jnp.stack(taps, axis=-1).reshape(len(x), rows, columns, -1)
+        """(N, H, W, C) -> (N, H', W', C * taps), see `unfold`."""
+        return unfold(x, pair(self.kernel_size), self.window(x.shape[1:3]))
+
+
+def unfold(x: Array, kernel_size: tuple[int, int], window: Window) -> Array:
+    """(N, H, W, C) -> (N, H', W', C * taps), the taps of one channel together, as in `torch.nn.Unfold`."""
+    (down, right), padding, (below, beside) = window
+    (height, width), size = kernel_size, x.shape[1:3]
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    rows = (x.shape[1] - below * (height - 1) - 1) // down + 1
+    columns = (x.shape[2] - beside * (width - 1) - 1) // right + 1
+    require_pixels((rows, columns), kernel_size, size)
+    taps = [
+        x[:, top : top + (rows - 1) * down + 1 : down, left : left + (columns - 1) * right + 1 : right]
+        for top in range(0, height * below, below)
+        for left in range(0, width * beside, beside)
+    ]
+    return jnp.stack(taps, axis=-1).reshape(len(x), rows, columns, -1)
