@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxcls.data.sources.files import some
-from jaxcls.engine.checkpoints.storage import Checkpoints, fit, locate, numbered, read_meta, restore_checkpoint
+from jaxcls.engine.checkpoints.loading import read_notes
+from jaxcls.engine.checkpoints.storage import Checkpoints, fit, numbered, restore_checkpoint
 from jaxcls.engine.checkpoints.weights import load_for_tuning
 from jaxcls.engine.runner import Runner
 from jaxcls.errors import UserError
@@ -74,10 +75,10 @@ def load_from(runner: Runner, path: str) -> None:
 
 def _warn_of_other_classes(runner: Runner, path: str) -> None:
     """Where the head fits by its count of classes alone."""
-    folder = locate(path)[1]
-    before, now = read_meta(folder).get("classes", []), runner.identity["classes"]
+    notes, now = read_notes(path), runner.identity["classes"]
+    before = notes.get("classes") or notes.get("original_classes") or []
     if before != now and len(before) == len(now):
         runner.logger.warning(
             "load_from: the head of %s is for other classes, or in another order: %s there, %s here",
-            *(folder, some(before), some(now)),
+            *(path, some(before), some(now)),
         )
