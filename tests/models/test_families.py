@@ -14,6 +14,7 @@ from jaxcls.models.backbones.layout import LAST
 from jaxcls.models.classifier import least_size
 from tests.models.families import FAMILIES, classifier, images, shapes
 from tests.models.filled import filled
+from tests.quick import quick_jit
 
 MISTAKES = [(name, *mistake) for name, family in FAMILIES.items() for mistake in family.wrong]
 FREEZING = [(name, stages) for name, family in FAMILIES.items() for stages in family.frozen]
@@ -21,7 +22,6 @@ CHECKPOINTED = [name for name, family in FAMILIES.items() if family.checkpointed
 
 
 KEY = jax.random.key(0)
-CHEAP = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiles in half the time
 
 
 def fields(name):
@@ -52,14 +52,10 @@ def test_every_parameter_gets_a_gradient(name):
         )
         return losses["loss"]
 
-    compiled = jax.jit(jax.value_and_grad(loss)).lower(variables["params"]).compile(CHEAP)
-    value, grads = compiled(variables["params"])
+    value, grads = quick_jit(jax.value_and_grad(loss))(variables["params"])
     assert np.isfinite(value)
     assert not [path for path, leaf in jax.tree.leaves_with_path(grads) if not np.all(np.isfinite(leaf))]
     assert not [jax.tree_util.keystr(path) for path, leaf in jax.tree.leaves_with_path(grads) if not np.any(leaf)]
-
-
-CHEAP = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiles in half the time
 
 
 def trace(name, train=True, **changes):
