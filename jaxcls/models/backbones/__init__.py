@@ -9,6 +9,7 @@ from jaxcls.models.backbones.lenet import LeNet5
 from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.mobilenet_v3 import MobileNetV3
+from jaxcls.models.backbones.mvit import MViT
 from jaxcls.models.backbones.regnet import RegNet
 from jaxcls.models.backbones.repmlp import RepMLPNet
 from jaxcls.models.backbones.repvgg import RepVGG

@@ -141,7 +141,7 @@ def one_a_stage(value: Any, count: int, argument: str) -> tuple[Any, ...]:
     return tuple(value[:count])
 
 
-def output_indices(out_indices: int | Sequence[int], count: int) -> frozenset[int]:
+def output_indices(out_indices: int | Sequence[int], count: int, argument: str = "out_indices") -> frozenset[int]:
     """`out_indices` of `count` layers or stages, one or several, all counted from the start.
 
     Raises:
@@ -149,7 +149,7 @@ def output_indices(out_indices: int | Sequence[int], count: int) -> frozenset[in
     """
     indices = (out_indices,) if isinstance(out_indices, int) else out_indices
     if not isinstance(indices, tuple | list) or not indices:
-        raise UserError(f"out_indices={out_indices!r}; expected one index or several, {-count} to {count - 1}")
+        raise UserError(f"{argument}={out_indices!r}; expected one index or several, {-count} to {count - 1}")
     if not all(isinstance(index, int) and -count <= index < count for index in indices):
-        raise UserError(f"out_indices={out_indices!r}; allowed: {-count} to {count - 1}")
+        raise UserError(f"{argument}={out_indices!r}; allowed: {-count} to {count - 1}")
     return frozenset(index % count for index in indices)

@@ -157,3 +157,13 @@ def fit_relative_position_bias_table(value: np.ndarray, shape: Sequence[int]) ->
     if src_size < 2 or src_size**2 != value.shape[0]:
         return value
     return resize_relative_position_bias_table(src_size, dst_size, value)
+
+
+def fit_axis_table(value: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """A checkpoint's table of relative positions on one axis in `shape` (L, D), linearly.
+
+    What is of no such shape is returned as it is.
+    """
+    if value.shape == tuple(shape) or value.ndim != 2 or value.shape[1] != shape[1] or value.shape[0] % 2 == 0:
+        return value
+    return (resize_matrix(len(value), shape[0], "bilinear") @ value).astype(np.float32)
