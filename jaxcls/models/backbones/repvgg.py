@@ -71,30 +71,34 @@ class RepVGGBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics."""
-        window: Any = (3, self.stride, self.padding, self.dilation, self.groups)
+        window: dict[str, Any] = {"stride": self.stride, "groups": self.groups}
+        whole = {**window, "padding": self.padding, "dilation": self.dilation}
         if self.deploy:
-            y = self.layers.conv(self.features, *window, use_bias=True, name="branch_reparam")(x)
+            y = self.layers.conv(self.features, 3, **whole, use_bias=True, name="branch_reparam")(x)
         else:
-            y = self._branch(window, "branch_3x3", x, train)
-            y = y + self._branch((1, self.stride, 0, 1, self.groups), "branch_1x1", x, train)
+            y = _ConvNorm(self.features, 3, **whole, layers=self.layers, name="branch_3x3")(x, train)
+            y = y + _ConvNorm(self.features, 1, **window, layers=self.layers, name="branch_1x1")(x, train)
             if self.features == x.shape[-1] and self.stride == 1 and self.padding == self.dilation:
                 y = y + self.layers.norm("branch_norm")(x, train)
         if self.se_cfg is not None:
             y = SELayer(**self.se_cfg, name="se_layer")(y)
         return self.layers.act(y)
 
-    def _branch(self, window: Any, name: str, x: Array, train: bool) -> Array:
-        return _ConvNorm(self.features, window, self.layers, name=name)(x, train)
-
 
 class _ConvNorm(nn.Module):
     features: int
-    window: Any
-    layers: Layers
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    layers: Layers = Layers()
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
-        return self.layers.norm("norm")(self.layers.conv(self.features, *self.window, name="conv")(x), train)
+        window = (self.stride, self.padding, self.dilation, self.groups)
+        x = self.layers.conv(self.features, self.kernel_size, *window, name="conv")(x)
+        return self.layers.norm("norm")(x, train)
 
 
 class MTSPPF(nn.Module):
