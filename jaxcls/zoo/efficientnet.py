@@ -1,4 +1,4 @@
-"""EfficientNet (Tan and Le 2019, arXiv:1905.11946), and EdgeTPU's es to el.
+"""EfficientNet (Tan and Le 2019, arXiv:1905.11946), EdgeTPU's es to el, and lite without gates.
 
 Weights of AdvProp (`…-advprop…`) see pixels from -1 to 1.
 """
@@ -35,6 +35,15 @@ def _edge(arch: str, size: int, channels: int = 1280) -> Entry:
         linear_head(channels),
         preprocessing=_crop(size, **HALF),
         aliases=(f"efficientnet-{arch}_8xb32-01norm_in1k",),
+    )
+
+
+def _lite(arch: str, size: int, resize: int) -> Entry:
+    return Entry(
+        f"efficientnet_{arch}",
+        dict(type="EfficientNet", arch=arch, act_cfg=dict(type="ReLU6")),
+        linear_head(1280),
+        preprocessing=Preprocessing(size, resize, interpolation="bicubic", backend="pillow", **HALF),
     )
 
 
@@ -105,4 +114,9 @@ ENTRIES = (
     _edge("es", 224),
     _edge("em", 240),
     _edge("el", 300, 1536),
+    _lite("lite0", 224, 256),
+    _lite("lite1", 240, 272),
+    _lite("lite2", 260, 296),
+    _lite("lite3", 280, 320),
+    _lite("lite4", 300, 342),
 )
