@@ -92,6 +92,11 @@ def test_a_name_that_is_too_long(name):
         TAKERS[name]("x" * 300)
 
 
+def test_a_saved_config_with_a_byte_order_mark(home):
+    (home / "config.json").write_text('\ufeff{"seed": 3}', encoding="utf-8")
+    assert load_config("~/config.json").seed == 3
+
+
 def test_what_is_written(home):
     assert Checkpoints("~/work").workdir == home / "work"
     assert hooks.TensorboardLoggerHook(log_dir="~/board").log_dir == home / "board"

@@ -35,7 +35,7 @@ def load_config(path: str | os.PathLike) -> ConfigDict:
     """
     path = expand(path)
     try:
-        config = ConfigDict(json.loads(path.read_text()), allow_dotted_keys=True)
+        config = ConfigDict(json.loads(path.read_text(encoding="utf-8-sig")), allow_dotted_keys=True)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{path} does not exist; expected the config that training saved beside its checkpoints"
