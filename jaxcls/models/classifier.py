@@ -12,6 +12,7 @@ from jax import Array
 
 from jaxcls.errors import ImageSizeError, UserError
 from jaxcls.models.backbones.layout import Layout
+from jaxcls.models.heads.cls_head import Head
 
 __all__ = ["ImageClassifier"]
 
@@ -35,7 +36,10 @@ class ImageClassifier(nn.Module):
 
     def __call__(self, images: Array) -> Array:
         """Logits (N, K), float32, in evaluation mode, without softmax."""
-        return self.head(self.extract_feat(images)).astype(jnp.float32)
+        logits = self.head(self.extract_feat(images)).astype(jnp.float32)
+        if self.is_initializing() and isinstance(self.head, Head):
+            self.head.start_counting(logits.shape[-1])
+        return logits
 
     def extract_feat(self, images: Array, stage: str = "neck", train: bool = False) -> Any:
         """Features after the `backbone` or the `neck` (a tuple), or the head's `pre_logits` (N, D)."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from jaxcls import collectives
 from jaxcls.errors import UserError
 from jaxcls.models.layers import Linear
 from jaxcls.models.losses import CrossEntropyLoss
@@ -32,6 +33,9 @@ def topk_accuracy(logits: Array, label: Array, topk: int | tuple[int, ...], mask
     ks = (topk,) if isinstance(topk, int) else topk
     total = jnp.maximum(jnp.sum(weight), 1.0)
     return {f"top-{k}": 100.0 * jnp.sum(jnp.where(rank < k, weight, 0.0)) / total for k in ks}
+
+
+_COUNTS = "compute_loss.cum_samples"  # its name in the original's checkpoints
 
 
 class Head(nn.Module):
@@ -88,12 +92,32 @@ class Head(nn.Module):
             mask: (N,), 0 for images that do not count.
         """
         count = logits.shape[0] if mask is None else jnp.maximum(jnp.sum(mask), 1.0)
-        losses: dict[str, Any] = {"loss": self.loss(logits, label, weight=mask, avg_factor=count)}
+        counts = self._class_counts(label, mask, logits.shape[-1])
+        losses: dict[str, Any] = {"loss": self.loss(logits, label, weight=mask, avg_factor=count, **counts)}
         if self.cal_acc:
             if label.ndim != 1:
                 raise UserError(f"cal_acc=True needs integer labels (N,), got {label.shape}: leave it out with mixing")
             losses["accuracy"] = topk_accuracy(logits, label, self.topk, mask)
         return losses
+
+    def start_counting(self, num_classes: int) -> None:
+        """Makes room for the counts of classes, where the loss asks for them; to be called in initialisation."""
+        if getattr(self.loss, "counts_classes", False):
+            self.put_variable("batch_stats", _COUNTS, jnp.zeros((num_classes,), jnp.float32))
+
+    def _class_counts(self, label: Array, mask: Array | None, num_classes: int) -> dict[str, Array]:
+        """The images of each class that training has seen, this batch's of all devices among them."""
+        if not getattr(self.loss, "counts_classes", False) or label.ndim != 1:
+            return {}
+        own = jax.nn.one_hot(label, num_classes) * (1.0 if mask is None else mask[:, None])
+        counts = collectives.psum(own.sum(0))
+        if self.has_variable("batch_stats", _COUNTS):
+            before = self.get_variable("batch_stats", _COUNTS)
+            if not self.is_mutable_collection("batch_stats"):
+                return {"class_counts": before}  # in evaluation
+            counts = before + counts
+            self.put_variable("batch_stats", _COUNTS, counts)
+        return {"class_counts": counts}
 
     def scores(self, logits: Array) -> Array:
         """Probabilities (N, K), float32."""

@@ -4,5 +4,6 @@ from jaxcls.models.losses.asymmetric import AsymmetricLoss
 from jaxcls.models.losses.cross_entropy import CrossEntropyLoss
 from jaxcls.models.losses.focal import FocalLoss
 from jaxcls.models.losses.label_smooth import LabelSmoothLoss
+from jaxcls.models.losses.seesaw import SeesawLoss
 
-__all__ = ["AsymmetricLoss", "CrossEntropyLoss", "FocalLoss", "LabelSmoothLoss"]
+__all__ = ["AsymmetricLoss", "CrossEntropyLoss", "FocalLoss", "LabelSmoothLoss", "SeesawLoss"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -113,6 +114,8 @@ class Loss(abc.ABC):
     reduction: str = "mean"
     loss_weight: float = 1.0
 
+    counts_classes: ClassVar[bool] = False  # whether it is called with `class_counts`, which the head keeps
+
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:
             raise UserError(f"reduction: {self.reduction!r} is not one of {', '.join(REDUCTIONS)}")
@@ -124,6 +127,7 @@ class Loss(abc.ABC):
         weight: ArrayLike | None = None,
         avg_factor: ArrayLike | None = None,
         reduction_override: str | None = None,
+        **counts: jax.Array,
     ) -> jax.Array:
         """The loss of a batch.
 
@@ -134,6 +138,7 @@ class Loss(abc.ABC):
             avg_factor: what `mean` divides the sum by; the heads pass N, which makes an element-wise loss a sum over
                 the classes and a mean over the batch.
             reduction_override: in place of `reduction`, for this call.
+            **counts: `class_counts` (K,), images of each class so far, for a loss that `counts_classes`.
 
         Returns:
             A float32 scalar; for `none` (N,), or (N, K) where the loss is element-wise.
@@ -143,12 +148,12 @@ class Loss(abc.ABC):
         """
         logits = jnp.asarray(cls_score, jnp.float32)
         try:
-            loss = self.unreduced(logits, jnp.asarray(label))
+            loss = self.unreduced(logits, jnp.asarray(label), **counts)
             reduction = self.reduction if reduction_override is None else reduction_override
             return self.loss_weight * reduce_loss(loss, weight, reduction, avg_factor)
         except UserError as error:
             raise UserError(f"{type(self).__name__}: {error}") from error
 
     @abc.abstractmethod
-    def unreduced(self, logits: jax.Array, label: jax.Array) -> jax.Array:
+    def unreduced(self, logits: jax.Array, label: jax.Array, **counts: Any) -> jax.Array:
         """The loss of each sample (N,) or each element (N, K), for float32 logits (N, K)."""
