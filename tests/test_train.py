@@ -279,6 +279,6 @@ def test_mistakes_in_a_config_leave_no_work_directory(changes, message, tmp_path
 
 def test_a_checkpoint_of_another_model_is_refused(trained, tmp_path):
     config = small_config(model__backbone__depth=34, load_from=str(trained[0]))
-    with pytest.raises(UserError, match=r"is of another model or optimiser: it lacks params\.backbone\.layer1\.2"):
+    with pytest.raises(UserError, match=r"is of another model or optimiser, .*: it lacks params\.backbone\.layer1\.2"):
         jaxcls.train_model(config, tmp_path / "work")
     assert not (tmp_path / "work").exists()

@@ -112,7 +112,7 @@ class Head(nn.Module):
         own = jax.nn.one_hot(label, num_classes) * (1.0 if mask is None else mask[:, None])
         counts = collectives.psum(own.sum(0))
         if self.has_variable("batch_stats", _COUNTS):
-            before = self.get_variable("batch_stats", _COUNTS)
+            before: Array = self.get_variable("batch_stats", _COUNTS)
             if not self.is_mutable_collection("batch_stats"):
                 return {"class_counts": before}  # in evaluation
             counts = before + counts

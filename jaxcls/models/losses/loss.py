@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -155,5 +155,5 @@ class Loss(abc.ABC):
             raise UserError(f"{type(self).__name__}: {error}") from error
 
     @abc.abstractmethod
-    def unreduced(self, logits: jax.Array, label: jax.Array, **counts: Any) -> jax.Array:
+    def unreduced(self, logits: jax.Array, label: jax.Array) -> jax.Array:
         """The loss of each sample (N,) or each element (N, K), for float32 logits (N, K)."""
