@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401
 from jaxcls.models.backbones.alexnet import AlexNet
+from jaxcls.models.backbones.convmixer import ConvMixer
 from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.densenet import DenseNet
 from jaxcls.models.backbones.efficientnet import EfficientNet
@@ -10,10 +11,12 @@ from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.mobilenet_v3 import MobileNetV3
 from jaxcls.models.backbones.mvit import MViT
+from jaxcls.models.backbones.poolformer import PoolFormer
 from jaxcls.models.backbones.regnet import RegNet
 from jaxcls.models.backbones.repmlp import RepMLPNet
 from jaxcls.models.backbones.repvgg import RepVGG
 from jaxcls.models.backbones.res2net import Res2Net
+from jaxcls.models.backbones.resnest import ResNeSt
 from jaxcls.models.backbones.resnet import ResNet, ResNet_CIFAR, ResNetV1c, ResNetV1d
 from jaxcls.models.backbones.resnext import ResNeXt
 from jaxcls.models.backbones.seresnet import SEResNet, SEResNeXt
@@ -24,6 +27,7 @@ from jaxcls.models.backbones.swin_transformer_v2 import SwinTransformerV2
 from jaxcls.models.backbones.t2t_vit import T2T_ViT
 from jaxcls.models.backbones.tnt import TNT
 from jaxcls.models.backbones.twins import PCPVT, SVT
+from jaxcls.models.backbones.van import VAN
 from jaxcls.models.backbones.vgg import VGG
 from jaxcls.models.backbones.vision_transformer import DistilledVisionTransformer, VisionTransformer
 

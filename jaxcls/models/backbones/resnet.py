@@ -60,7 +60,7 @@ class ResidualBlock(nn.Module):
         return self.layers.norm(f"downsample.{first + 1}")(x, train)
 
     def add(self, branch: Array, x: Array, train: bool) -> Array:
-        return nn.relu(DropPath(self.drop_path_rate)(branch, train) + self.shortcut(x, train))
+        return self.layers.act(DropPath(self.drop_path_rate)(branch, train) + self.shortcut(x, train))
 
 
 class BasicBlock(ResidualBlock):
@@ -69,7 +69,7 @@ class BasicBlock(ResidualBlock):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         y = self.conv(self.width, 3, self.stride, "conv1", self.dilation)(x)
-        y = nn.relu(self.norm(1)(y, train))
+        y = self.layers.act(self.norm(1)(y, train))
         y = self.conv(self.features, 3, 1, "conv2")(y)
         return self.add(self.norm(2, last=True)(y, train), x, train)
 
@@ -86,7 +86,7 @@ class Bottleneck(ResidualBlock):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         first, second = (1, self.stride) if self.style == "pytorch" else (self.stride, 1)
-        y = nn.relu(self.norm(1)(self.conv(self.width, 1, first, "conv1")(x), train))
+        y = self.layers.act(self.norm(1)(self.conv(self.width, 1, first, "conv1")(x), train))
         y = self.middle(y, second, train)
         y = self.norm(3, last=True)(self.conv(self.features, 1, 1, "conv3")(y), train)
         return self.add(self.branch_end(y), x, train)
@@ -94,7 +94,7 @@ class Bottleneck(ResidualBlock):
     def middle(self, y: Array, stride: int, train: bool) -> Array:
         """What stands between the 1x1 convolutions."""
         y = self.conv(self.width, 3, stride, "conv2", self.dilation, self.groups)(y)
-        return nn.relu(self.norm(2)(y, train))
+        return self.layers.act(self.norm(2)(y, train))
 
     def branch_end(self, y: Array) -> Array:
         """What becomes of the branch before the shortcut is added."""

@@ -10,6 +10,7 @@ from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
 from jaxcls.models.layers.ffn import FFN, FixedInitLinear
 from jaxcls.models.layers.inverted_residual import InvertedResidual
 from jaxcls.models.layers.kit import BN, GELU, LN, RELU, Layers
+from jaxcls.models.layers.layer_scale import LayerScale
 from jaxcls.models.layers.norm import BatchNorm, GroupNorm, LayerNorm, build_norm, norm_name
 from jaxcls.models.layers.override import for_each, override
 from jaxcls.models.layers.patch_embed import PatchEmbed, PatchMerging, unfold
@@ -38,6 +39,7 @@ __all__ = [
     "GroupNorm",
     "InvertedResidual",
     "LayerNorm",
+    "LayerScale",
     "Layers",
     "Linear",
     "MultiheadAttention",
