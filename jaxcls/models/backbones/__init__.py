@@ -4,8 +4,10 @@
 from jaxcls.models.backbones.alexnet import AlexNet
 from jaxcls.models.backbones.convmixer import ConvMixer
 from jaxcls.models.backbones.convnext import ConvNeXt
+from jaxcls.models.backbones.cspnet import CSPDarkNet, CSPResNet, CSPResNeXt
 from jaxcls.models.backbones.densenet import DenseNet
 from jaxcls.models.backbones.efficientnet import EfficientNet
+from jaxcls.models.backbones.hrnet import HRNet
 from jaxcls.models.backbones.lenet import LeNet5
 from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2

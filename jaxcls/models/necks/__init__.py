@@ -2,5 +2,6 @@
 
 from jaxcls.models.necks.gap import GlobalAveragePooling
 from jaxcls.models.necks.gem import GeneralizedMeanPooling
+from jaxcls.models.necks.hr_fuse import HRFuseScales
 
-__all__ = ["GeneralizedMeanPooling", "GlobalAveragePooling"]
+__all__ = ["GeneralizedMeanPooling", "GlobalAveragePooling", "HRFuseScales"]
