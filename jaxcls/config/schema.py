@@ -82,7 +82,7 @@ MODEL = Slot(
     parts=LAYERS,
     own={
         "backbone": Slot(backbones, parts=LAYERS),
-        "neck": Optional(Slot(necks, parts=LAYERS)),
+        "neck": Optional(Each(Slot(necks, parts=LAYERS), or_one=True)),
         "head": Slot(heads, own={"loss": Slot(losses)}, parts=LAYERS),
         "train_cfg": Optional(
             Keys({"augments": Optional(Each(Slot(batch_augment, own={"num_classes": COUNT}), or_one=True))})

@@ -8,8 +8,10 @@ from typing import Any
 from flax import linen as nn
 
 from jaxcls.builder import build, plain
+from jaxcls.errors import UserError
 from jaxcls.models import backbones, classifier, heads, losses, necks
 from jaxcls.models.classifier import ImageClassifier
+from jaxcls.models.necks.sequence import NeckSequence
 
 __all__ = ["ImageClassifier", "build_classifier", "build_loss"]
 
@@ -23,7 +25,7 @@ def build_classifier(config: Mapping[str, Any], where: str = "model") -> nn.Modu
     """The classifier that a model config describes, as the original writes it.
 
     Args:
-        config: `type`, `backbone`, `neck` (may be None), `head` with its `loss`.
+        config: `type`, `backbone`, `neck` (one, several in a list, or None), `head` with its `loss`.
         where: the config's place, for messages.
 
     Raises:
@@ -32,7 +34,7 @@ def build_classifier(config: Mapping[str, Any], where: str = "model") -> nn.Modu
     config = dict(plain(config))
     parts: dict[str, Any] = {"backbone": build(config.pop("backbone", None), backbones, f"{where}.backbone")}
     if neck := config.pop("neck", None):
-        parts["neck"] = build(neck, necks, f"{where}.neck")
+        parts["neck"] = _build_neck(neck, f"{where}.neck")
     head = dict(config.pop("head", {}))
     if "loss" in head:
         head["loss"] = build_loss(head["loss"], f"{where}.head.loss")
@@ -41,3 +43,11 @@ def build_classifier(config: Mapping[str, Any], where: str = "model") -> nn.Modu
     if config.get("pretrained", "") is None:  # so in many of the original's configs
         config.pop("pretrained")
     return build(config, classifier, where, **parts)
+
+
+def _build_neck(config: Any, where: str) -> nn.Module:
+    if isinstance(config, Mapping):
+        return build(config, necks, where)
+    if not isinstance(config, tuple | list):
+        raise UserError(f"{where}: expected a dict with a 'type', or a list of them, got {config!r}")
+    return NeckSequence(tuple(build(neck, necks, f"{where}[{i}]") for i, neck in enumerate(config)))

@@ -184,9 +184,8 @@ class HRNet(Backbone):
         outputs = []
         for i, width in enumerate(widths):
             x = maps[min(i, len(maps) - 1)]
-            if i < len(maps):
-                if width != x.shape[-1]:
-                    x = ConvNorm(width, 3, layers=layers, name=f"{name}.{i}")(x, train)
+            if i < len(maps) and width != x.shape[-1]:
+                x = ConvNorm(width, 3, layers=layers, name=f"{name}.{i}")(x, train)
             for j in range(i + 1 - len(maps)):
                 features = width if j == i - len(maps) else x.shape[-1]
                 x = ConvNorm(features, 3, 2, layers=layers, name=f"{name}.{i}.{j}")(x, train)
