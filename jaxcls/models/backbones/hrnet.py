@@ -20,7 +20,7 @@ _KEYS = ("num_modules", "num_branches", "block", "num_blocks", "num_channels")
 
 def _stages(width: int) -> dict[str, dict[str, Any]]:
     """Section 3 of the paper: branches of `width` channels, twice as many at each lower resolution."""
-    table = {"stage1": (1, 1, "BOTTLENECK", (4,), (64,))}
+    table: dict[str, tuple[Any, ...]] = {"stage1": (1, 1, "BOTTLENECK", (4,), (64,))}
     for branches, modules in ((2, 1), (3, 4), (4, 3)):
         widths = tuple(width * 2**i for i in range(branches))
         table[f"stage{branches}"] = (modules, branches, "BASIC", (4,) * branches, widths)

@@ -42,13 +42,15 @@ class HRFuseScales(nn.Module):
         channels = tuple(feature.shape[-1] for feature in features)
         if channels != tuple(self.in_channels):
             raise UserError(f"HRFuseScales: in_channels={tuple(self.in_channels)}, but the features have {channels}")
-        layers, fused = Layers(norm_cfg=self.norm_cfg), None
-        for i, (x, width) in enumerate(zip(features, _WIDTHS, strict=True)):
-            x = Bottleneck(
-                width, 4, downsample=x.shape[-1] != width, zero_init_residual=False, name=f"increase_layers.{i}.0"
-            )(x, train)
-            if fused is not None:
-                down = ConvModule(width, 3, 2, 1, layers=layers, use_bias=False, name=f"downsample_layers.{i - 1}")
-                x = down(fused, train) + x
-            fused = x
+        layers, fused = Layers(norm_cfg=self.norm_cfg), self._widened(features[0], 0, train)
+        for i, feature in enumerate(features[1:]):
+            down = ConvModule(_WIDTHS[i + 1], 3, 2, 1, layers=layers, use_bias=False, name=f"downsample_layers.{i}")
+            fused = down(fused, train) + self._widened(feature, i + 1, train)
         return (ConvModule(self.out_channels, 1, layers=layers, use_bias=False, name="final_layer")(fused, train),)
+
+    def _widened(self, x: Array, index: int, train: bool) -> Array:
+        """(N, H, W, in_channels[index]) -> (N, H, W, 128 * 2**index)."""
+        width = _WIDTHS[index]
+        return Bottleneck(
+            width, 4, downsample=x.shape[-1] != width, zero_init_residual=False, name=f"increase_layers.{index}.0"
+        )(x, train)
