@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from jaxcls.data.sources.base import Source
-from jaxcls.data.sources.download import fetch
+from jaxcls.download import Digest, fetch
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -98,7 +98,7 @@ def _find(root: Path, editions: Sequence[Edition], check_md5: bool, download: bo
         raise UserError(f"{root}: expected {expected} in this folder")
     archive = root / editions[0].archive
     try:
-        fetch(HOME + editions[0].archive, archive, editions[0].md5)
+        fetch(HOME + editions[0].archive, archive, Digest("md5", editions[0].md5))
     except UserError as error:
         raise UserError(f"{root}: expected {expected} in this folder; {error}") from error
     return editions[0], _unpack(archive, editions[0], check_md5=False)  # `fetch` has done so

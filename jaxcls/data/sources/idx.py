@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from jaxcls.data.sources.base import Source
-from jaxcls.data.sources.download import fetch
+from jaxcls.download import Digest, fetch
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
@@ -63,7 +63,7 @@ class IdxSource(Source):
             return found[0]
         if not download:
             raise UserError(f"{path.with_suffix('')}: no such file, with or without .gz")
-        fetch(self.HOME + name, path, self.MD5[name])
+        fetch(self.HOME + name, path, Digest("md5", self.MD5[name]))
         return path
 
 

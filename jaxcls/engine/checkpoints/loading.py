@@ -12,13 +12,13 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import traverse_util
 
+from jaxcls.convert.fetch import local
 from jaxcls.convert.state_dict import fit_state_dict, read_state_dict
 from jaxcls.convert.wrappers import read_weights
 from jaxcls.engine.checkpoints.storage import fit, locate, read_meta, restore_checkpoint
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.step.train_state import evaluated
 from jaxcls.errors import UserError, close_names
-from jaxcls.paths import expand
 
 Variables = dict[str, Any]
 Keys = tuple[str, ...]
@@ -58,7 +58,7 @@ def load_variables(
     """
     template = {"params": template["params"], "batch_stats": template.get("batch_stats", {})}
     if is_file(path):
-        variables = _load_file(classifier, template, expand(path))
+        variables = _load_file(classifier, template, local(path))
         return variables, variables
     folder = _folder(path)
     averaged, raw = (
@@ -74,8 +74,9 @@ def load_checkpoint(classifier: nn.Module, path: str | os.PathLike, image_shape:
     Args:
         classifier: an unbound module, as `jaxcls.build_classifier` gives it.
         path: a work directory (its best checkpoint, else its newest; averaged weights where there are such), one
-            checkpoint, or a file of weights: .pth, .pt, .safetensors, .npz or a sharded index, with the names of
-            MMClassification, mmpretrain, torchvision, timm, transformers or google's archives.
+            checkpoint, or a file of weights or its address (http://, https://, hf://org/repo): .pth, .pt, .safetensors,
+            .npz or a sharded index, with the names of MMClassification, mmpretrain, torchvision, timm, transformers
+            or google's archives.
         image_shape: (H, W, C) of the images, on which some parameters' shapes depend.
 
     Returns:
@@ -100,21 +101,21 @@ def read_notes(path: str | os.PathLike) -> dict[str, Any]:
     """
     if not is_file(path):
         return read_meta(_folder(path))
-    classes = read_weights(expand(path)).meta.get("CLASSES")
+    classes = read_weights(local(path)).meta.get("CLASSES")
     named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
     return {"original_classes": list(classes)} if classes and named else {}
 
 
 def _folder(path: str | os.PathLike) -> Path:
     """The checkpoint's."""
-    if not expand(path).exists():
+    if not local(path).exists():
         raise UserError(f"{path} does not exist; expected a work directory, a checkpoint in it or a file of weights")
     return locate(path)[1]
 
 
 def is_file(path: str | os.PathLike) -> bool:
     """Whether a path is that of a file, not of a work directory or a checkpoint in one."""
-    return expand(path).exists() and not expand(path).is_dir()
+    return local(path).exists() and not local(path).is_dir()
 
 
 def config_beside(path: str | os.PathLike) -> str | None:
@@ -149,10 +150,10 @@ def read_by_path(
         prefix: take only the names that begin so, without it.
     """
     if is_file(path):
-        weights = read_weights(expand(path))
+        weights = read_weights(local(path))
         chosen = _after(prefix, weights.state_dict, str(path))
         source, values, misfits = read_state_dict(classifier, chosen, template, part or "backbone")
-        what = f"{expand(path)} ({source}{weights.where})"
+        what = f"{local(path)} ({source}{weights.where})"
         if misfits:
             raise UserError(f"{what}: {len(misfits)} problems: {'; '.join(misfits.values())}")
         return Found(what, values)
