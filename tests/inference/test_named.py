@@ -9,6 +9,8 @@ import pytest
 
 import jaxcls
 from jaxcls import zoo
+from jaxcls.convert import export_state_dict
+from jaxcls.convert.writers import write_file
 from jaxcls.engine.checkpoints.storage import Checkpoints
 from jaxcls.errors import UserError
 
@@ -47,10 +49,26 @@ def test_preprocessing_goes_with_the_weights(monkeypatch):
     assert made[0]["classes"] == zoo.find("resnet50").class_names
 
 
-def test_weights_that_are_not_there():
-    with pytest.raises(UserError, match=r"published at https://.*resnet50_8xb32_in1k_20210831-ea4938fc.pth"):
+def test_a_file_for_other_classes(tmp_path):
+    classifier = jaxcls.build_classifier(zoo.model_config("lenet5", num_classes=3))
+    variables = filled(jax.eval_shape(classifier.init, jax.random.key(0), np.zeros((1, 32, 32, 1), np.float32)))
+    meta = {"CLASSES": ["cat", "dog", "hen"]}
+    path = write_file(tmp_path / "lenet5.pth", export_state_dict(classifier, variables), meta)
+    model = jaxcls.get_model("lenet5", pretrained=path)
+    assert model.classes == ("cat", "dog", "hen")
+    assert jax.tree.all(jax.tree.map(np.array_equal, model.variables["params"], variables["params"]))
+
+
+def test_published_weights_are_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXCLS_CACHE", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://localhost:9")
+    message = r"resnet50_8xb32_in1k_20210831-ea4938fc\.pth is not there, and https://.* cannot be downloaded: "
+    with pytest.raises(UserError, match=message):
         jaxcls.get_model("resnet50", pretrained=True)
-    with pytest.raises(UserError, match="its weights are not published"):
+
+
+def test_weights_that_are_not_there():
+    with pytest.raises(UserError, match=r"model 'lenet5': no weights are published; give pretrained=FILE"):
         jaxcls.get_model("lenet5", pretrained=True)
     with pytest.raises(UserError, match="nowhere"):
         jaxcls.get_model("lenet5", pretrained="nowhere")
