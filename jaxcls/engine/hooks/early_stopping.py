@@ -29,7 +29,7 @@ class EarlyStoppingHook(Hook):
             a vector, or neither way is better.
     """
 
-    # behind the evaluation (LOW), which makes the numbers, and before the loggers (VERY_LOW), which clear them
+    # behind the evaluation (LOW), which makes the numbers
     priority = 80
 
     def __init__(
@@ -45,7 +45,7 @@ class EarlyStoppingHook(Hook):
         check_rule("rule", rule)
         if patience < 1 or min_delta < 0:
             raise UserError(f"patience={patience!r}, min_delta={min_delta!r}; allowed: from 1, from 0")
-        self.monitor, self.rule, self.by_epoch = monitor, rule, True
+        self.monitor, self.rule = monitor, rule
         self.min_delta, self.patience, self.strict = min_delta, patience, strict
         self.check_finite, self.stopping_threshold = check_finite, stopping_threshold
         self.best: float | None = None
@@ -60,24 +60,21 @@ class EarlyStoppingHook(Hook):
     def check(self, runner: Any) -> None:
         for hook in runner.hooks:
             if isinstance(hook, EvalHook):
-                number = monitored("EarlyStoppingHook.monitor", self.monitor, self.rule, hook.numbers())
-                self.rule, self.by_epoch = number.better, hook.by_epoch
+                self.rule = monitored("EarlyStoppingHook.monitor", self.monitor, self.rule, hook.numbers()).better
 
     def before_run(self, runner: Any) -> None:
         if not any(isinstance(hook, EvalHook) for hook in runner.hooks):
             runner.logger.warning("EarlyStoppingHook does nothing: the run has no evaluation")
 
     def after_train_epoch(self, runner: Any) -> None:
-        if self.by_epoch:
-            self._look(runner)
+        self._look(runner)
 
     def after_train_iter(self, runner: Any) -> None:
-        if not self.by_epoch:
-            self._look(runner)
+        self._look(runner)
 
     def _look(self, runner: Any) -> None:
-        numbers = {name: value for name, value in runner.log_buffer.output.items() if name != "eval_iter_num"}
-        if not runner.log_buffer.ready:
+        numbers = runner.evaluation
+        if numbers is None:
             return
         if self.monitor not in numbers:
             message = f"EarlyStoppingHook.monitor: {self.monitor!r}; evaluated are {', '.join(numbers)}"

@@ -8,7 +8,6 @@ from typing import Any
 
 from jaxcls.engine.evaluation import LOSS, Evaluator
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook, check_unit, every_n, first_due
-from jaxcls.engine.hooks.logger import LoggerHook
 from jaxcls.errors import UserError, close_names, did_you_mean
 from jaxcls.metrics import Number
 
@@ -103,13 +102,8 @@ class EvalHook(Hook):
             if self.evaluate_raw:
                 raw = self._results(runner, runner.state.raw_variables)
                 results |= {f"raw_{name}": value for name, value in raw.items()}
-        if unit == "iteration":
-            for hook in runner.hooks:  # their line about the iterations comes first
-                if isinstance(hook, LoggerHook):
-                    hook.after_train_iter(runner)
-        runner.log_buffer.clear()
-        runner.log_buffer.output.update(results, eval_iter_num=len(self.evaluator.loader))
-        runner.log_buffer.ready = True
+        runner.evaluation = results
+        runner.log(results, iter=len(self.evaluator.loader))
         if self.best:
             self._keep_best(runner, unit, results[self.best.name], self.best)
 

@@ -115,7 +115,11 @@ class Hook:
         self.after_iter(runner)
 
     def state(self) -> dict[str, Any]:
-        """What a continued run needs of this hook; JSON. It is saved with each checkpoint."""
+        """What a continued run needs of this hook: JSON, but for numbers that may still be on the device.
+
+        It is saved with each checkpoint, as it is where the stage after an iteration or an epoch begins: a continuation
+        calls the whole stage again.
+        """
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:

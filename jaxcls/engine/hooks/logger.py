@@ -13,6 +13,7 @@ import jax
 
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
 from jaxcls.engine.hooks.numbers import texts
+from jaxcls.engine.records import Record, Window
 from jaxcls.errors import UserError
 from jaxcls.results import rounded
 
@@ -32,57 +33,70 @@ class LoggerHook(Hook, abc.ABC):
         if interval < 1:
             raise UserError(f"interval={interval!r}: expected 1 or more")
         self.interval, self.ignore_last, self.by_epoch = interval, ignore_last, by_epoch
+        self.windows = {"train": Window(), "val": Window()}
+        self._waiting: list[Record] = []
 
     @abc.abstractmethod
-    def log(self, runner: Any) -> None:
-        """Writes what is in `runner.log_buffer.output`."""
+    def log(self, runner: Any, record: Record) -> None:
+        """Writes a line."""
+
+    def receive(self, record: Record) -> None:
+        """Takes a line that is written at this logger's turn."""
+        self._waiting.append(record)
+
+    def state(self) -> dict[str, Any]:
+        return {"windows": {mode: window.state() for mode, window in self.windows.items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for mode, window in self.windows.items():
+            window.restore(state["windows"][mode])
 
     def before_run(self, runner: Any) -> None:
         runner.log_intervals.add(self.interval)
+        runner.log_buffer.windows.append(self.windows)
         if self.by_epoch is None:
             self.by_epoch = runner.by_epoch
 
-    def before_epoch(self, runner: Any) -> None:
-        runner.log_buffer.clear()
-
     def after_train_iter(self, runner: Any) -> None:
-        count = runner.inner_iter + 1 if self.by_epoch else runner.iter + 1
-        if every_n(count, self.interval):
-            self._average(runner, self.interval)
-        elif runner.end_of_epoch and count < self.interval:
-            self._average(runner, 0)
-        elif runner.end_of_epoch and not self.ignore_last:
-            self._average(runner, count % self.interval)
-        self._log_if_ready(runner)
+        runner.hand_out()  # in front of the line that it may be part of
+        if self._is_due(runner):
+            values = self.windows["train"].take()
+            if skipped := int(runner.state.skipped_updates):
+                values["skipped_updates"] = skipped
+            self.log(runner, runner.record("train", self.count(runner), values))
+        self.write(runner)
 
-    @staticmethod
-    def _average(runner: Any, n: int) -> None:
-        runner.log_buffer.average(n)
-        if skipped := int(runner.state.skipped_updates):
-            runner.log_buffer.output["skipped_updates"] = skipped
+    def _is_due(self, runner: Any) -> bool:
+        count = self.count(runner)
+        return every_n(count, self.interval) or (
+            runner.end_of_epoch and (count < self.interval or not self.ignore_last)
+        )
+
+    def count(self, runner: Any) -> int:
+        """The number of the iteration: in the epoch or in the run, as the logger counts."""
+        return (runner.inner_iter if self.by_epoch else runner.iter) + 1
 
     def after_train_epoch(self, runner: Any) -> None:
-        self._log_if_ready(runner)
+        self.windows["train"].clear()
+        self.write(runner)
 
     def after_val_iter(self, runner: Any) -> None:
         if not runner.by_epoch and every_n(runner.inner_iter + 1, self.interval):
-            runner.log_buffer.average(self.interval)
-            self._log_if_ready(runner)
+            self._log_validation(runner)
 
     def after_val_epoch(self, runner: Any) -> None:
-        runner.log_buffer.average()
-        self._log_if_ready(runner)
+        self._log_validation(runner)
 
-    def _log_if_ready(self, runner: Any) -> None:
-        if runner.log_buffer.ready:
-            self.log(runner)
-            if self is [hook for hook in runner.hooks if isinstance(hook, LoggerHook)][-1]:
-                runner.log_buffer.clear_output()
+    def _log_validation(self, runner: Any) -> None:
+        runner.hand_out()
+        self.log(runner, runner.record("val", self.count(runner), self.windows["val"].take()))
 
-    @staticmethod
-    def mode(runner: Any) -> str:
-        """`train` for a line about iterations of training, else `val`."""
-        return "train" if runner.mode == "train" and "time" in runner.log_buffer.output else "val"
+    def write(self, runner: Any) -> None:
+        """Writes the lines that have come; the runner calls it before `after_run`."""
+        runner.hand_out()
+        waiting, self._waiting = self._waiting, []
+        for record in waiting:
+            self.log(runner, record)
 
 
 class TextLoggerHook(LoggerHook):
@@ -97,9 +111,10 @@ class TextLoggerHook(LoggerHook):
         self.size: int | None = None
 
     def state(self) -> dict[str, Any]:
-        return {"size": self.size}
+        return {**super().state(), "size": self.size}
 
     def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
         self.size = state["size"]
 
     def before_run(self, runner: Any) -> None:
@@ -113,21 +128,13 @@ class TextLoggerHook(LoggerHook):
         if jax.process_index() == 0 and self.size is not None and self.path.exists():
             os.truncate(self.path, min(self.size, self.path.stat().st_size))
 
-    def log(self, runner: Any) -> None:
+    def log(self, runner: Any, record: Record) -> None:
         """One line in each log."""
-        output = dict(runner.log_buffer.output)
-        mode, done = self.mode(runner), runner.inner_iter + 1 if self.by_epoch else runner.iter + 1
-        line = {
-            "mode": mode,
-            "epoch": runner.epoch + 1 if runner.mode == "train" else runner.epoch,
-            "iter": output.pop("eval_iter_num", done),
-            "lr": runner.current_lr(),
-        }
-        memory = _device_memory()
-        if mode == "train" and memory:
+        line: dict[str, Any] = {"mode": record.mode, "epoch": record.epoch, "iter": record.iter, "lr": record.lr}
+        if record.mode == "train" and (memory := _device_memory()):
             line["memory"] = memory
-        line |= output
-        runner.logger.info(self._train_text(line, runner) if mode == "train" else self._val_text(line, runner))
+        line |= record.values
+        runner.logger.info(self._train_text(line, runner) if record.mode == "train" else self._val_text(line, runner))
         self._dump(rounded(line))
 
     def _train_text(self, line: dict[str, Any], runner: Any) -> str:
@@ -136,8 +143,8 @@ class TextLoggerHook(LoggerHook):
         else:
             head = f"Iter [{line['iter']}/{runner.max_iters}]\t"
         eta = datetime.timedelta(seconds=int(runner.seconds_per_iter * (runner.max_iters - runner.iter - 1)))
-        parts = [f"lr: {line['lr']:.3e}", f"eta: {eta}", f"time: {line['time']:.3f}"]
-        parts.append(f"data_time: {line['data_time']:.3f}")
+        parts = [f"lr: {line['lr']:.3e}", f"eta: {eta}"]
+        parts += [f"{name}: {line[name]:.3f}" for name in ("time", "data_time") if name in line]
         if "memory" in line:
             parts.append(f"memory: {line['memory']}")
         return head + ", ".join(parts + _values(line, runner))

@@ -8,6 +8,7 @@ from typing import Any
 from jaxcls.engine import processes
 from jaxcls.engine.hooks import trackers
 from jaxcls.engine.hooks.logger import LoggerHook
+from jaxcls.engine.records import Record
 
 
 class MlflowLoggerHook(LoggerHook):
@@ -46,9 +47,10 @@ class MlflowLoggerHook(LoggerHook):
         self.run_id: str | None = None
 
     def state(self) -> dict[str, Any]:
-        return {"run_id": self.run_id}
+        return {**super().state(), "run_id": self.run_id}
 
     def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
         self.run_id = state["run_id"]
 
     def before_run(self, runner: Any) -> None:
@@ -60,10 +62,10 @@ class MlflowLoggerHook(LoggerHook):
             self.mlflow.set_tags(self.tags)
             self.mlflow.log_params(self.params)
 
-    def log(self, runner: Any) -> None:
+    def log(self, runner: Any, record: Record) -> None:
         """One line."""
         if processes.is_first():
-            self.mlflow.log_metrics(trackers.tags(runner, self.mode(runner)), step=trackers.step(runner))
+            self.mlflow.log_metrics(trackers.tags(runner, record), step=record.step)
 
     def after_run(self, runner: Any) -> None:
         if processes.is_first():

@@ -8,6 +8,7 @@ from typing import Any
 from jaxcls.engine import processes
 from jaxcls.engine.hooks import trackers
 from jaxcls.engine.hooks.logger import LoggerHook
+from jaxcls.engine.records import Record
 from jaxcls.paths import expand
 
 
@@ -37,9 +38,10 @@ class TensorboardLoggerHook(LoggerHook):
         self.purge_step: int | None = None
 
     def state(self) -> dict[str, Any]:
-        return {"step": self.step}
+        return {**super().state(), "step": self.step}
 
     def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
         self.step = state["step"]
         self.purge_step = self.step + 1
 
@@ -55,10 +57,10 @@ class TensorboardLoggerHook(LoggerHook):
             write_to_disk=processes.is_first(),
         )
 
-    def log(self, runner: Any) -> None:
+    def log(self, runner: Any, record: Record) -> None:
         """One event for each number."""
-        self.step = trackers.step(runner)
-        for tag, value in trackers.tags(runner, self.mode(runner)).items():
+        self.step = record.step
+        for tag, value in trackers.tags(runner, record).items():
             self.writer.add_scalar(tag, value, self.step)
 
     def after_run(self, runner: Any) -> None:

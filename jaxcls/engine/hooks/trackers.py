@@ -1,4 +1,4 @@
-"""What the loggers to other programs share: the numbers' names, their step, packages that need not be there."""
+"""What the loggers to other programs share: the numbers' names, how a run ended, packages that need not be there."""
 
 from __future__ import annotations
 
@@ -7,29 +7,24 @@ from types import ModuleType
 from typing import Any
 
 from jaxcls.engine.hooks.numbers import scalars
+from jaxcls.engine.records import Record
 from jaxcls.errors import UserError
 
-_SKIPPED = ("time", "data_time", "eval_iter_num")
+_SKIPPED = ("time", "data_time")
 
 
-def tags(runner: Any, mode: str) -> dict[str, float]:
-    """The line that is due, under the original's names (mmcv/runner/hooks/logger/base.py: get_loggable_tags).
+def tags(runner: Any, record: Record) -> dict[str, float]:
+    """A line's numbers under the original's names (mmcv/runner/hooks/logger/base.py: get_loggable_tags).
 
-    `<mode>/<name>` of each number in `runner.log_buffer.output`, but for the times; `learning_rate`, and `momentum`
-    where the run has one. A precision of each class becomes one number for each; a matrix is in the JSON log only.
+    `<mode>/<name>` of each, but for the times; `learning_rate`, and `momentum` where the run has one. A precision of
+    each class becomes one number for each; a matrix is in the JSON log only.
     """
-    output = runner.log_buffer.output
-    logged = {name: value for name, value in output.items() if name not in _SKIPPED}
-    found = {f"{mode}/{name}": value for name, value in scalars(logged, runner.meta.get("CLASSES", ())).items()}
-    found["learning_rate"] = runner.current_lr()
-    if (momentum := runner.current_momentum()) is not None:
-        found["momentum"] = momentum
+    logged = {name: value for name, value in record.values.items() if name not in _SKIPPED}
+    found = {f"{record.mode}/{name}": value for name, value in scalars(logged, runner.meta.get("CLASSES", ())).items()}
+    found["learning_rate"] = record.lr
+    if record.momentum is not None:
+        found["momentum"] = record.momentum
     return found
-
-
-def step(runner: Any) -> int:
-    """The line's step: the training iteration, from 1; after an epoch's last one, the next epoch's first."""
-    return runner.iter + 1
 
 
 def status(runner: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from jaxcls.engine import processes
 from jaxcls.engine.hooks import trackers
 from jaxcls.engine.hooks.logger import LoggerHook
+from jaxcls.engine.records import Record
 from jaxcls.errors import UserError, close_names
 
 SUMMARIES = ("min", "max", "mean", "best", "last", "none")
@@ -58,9 +59,10 @@ class WandbLoggerHook(LoggerHook):
                 raise UserError(f"define_metric_cfg: {metric}={summary!r}; {close_names(str(summary), SUMMARIES)}")
 
     def state(self) -> dict[str, Any]:
-        return {"run_id": self.run_id}
+        return {**super().state(), "run_id": self.run_id}
 
     def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
         self.run_id = state["run_id"]
 
     def before_run(self, runner: Any) -> None:
@@ -72,10 +74,10 @@ class WandbLoggerHook(LoggerHook):
             for metric, summary in self.define_metric_cfg.items():
                 self.run.define_metric(metric, summary=summary)
 
-    def log(self, runner: Any) -> None:
+    def log(self, runner: Any, record: Record) -> None:
         """One line."""
         if processes.is_first():
-            tags, step = trackers.tags(runner, self.mode(runner)), trackers.step(runner)
+            tags, step = trackers.tags(runner, record), record.step
             if self.with_step:
                 # W&B takes nothing more for a step that is committed, and an evaluation shares its with a train line.
                 self.run.log(tags, step=step)

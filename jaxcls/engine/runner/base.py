@@ -17,13 +17,15 @@ from jaxcls.builder import build
 from jaxcls.engine import hooks as hook_package
 from jaxcls.engine.checkpoints.storage import Checkpoints, has_checkpoint
 from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
+from jaxcls.engine.hooks.logger import LoggerHook
 from jaxcls.engine.log import ONLY_FILE, get_logger, user_and_host
+from jaxcls.engine.records import LogBuffer, Record, fetched
 from jaxcls.engine.runner.clock import Clock
 from jaxcls.engine.runner.interruption import Interrupted, Interruption
-from jaxcls.engine.runner.log_buffer import LogBuffer
 from jaxcls.errors import UserError
 from jaxcls.stopping import hearing
 
+_COMPLETING = ("after_train_iter", "after_train_epoch")  # the stages after which something is done
 Step = Callable[..., tuple[Any, dict[str, Any]]]
 
 
@@ -39,7 +41,8 @@ class Runner(ABC):
         iters_per_epoch: training iterations in a pass over the data.
         outputs: the last step's `log_vars`, on the device.
         loaders: name -> loader.
-        log_buffer: what the loggers average.
+        log_buffer: where hooks put numbers for the log.
+        evaluation: in the stage in which there has been one, its numbers by name; else None.
         log_intervals: after how many iterations some logger reads the device's values.
         clock: what iterations are timed by; it stands still during compilation and evaluation.
         seconds_per_iter: the mean over this process's training iterations; 0 before the first.
@@ -105,9 +108,10 @@ class Runner(ABC):
         self.stop_reason: str | None = None
         self.failure: BaseException | None = None
         self.stage: str | None = None
-        self._called: list[str] = []  # hooks that the stage is done with
-        self._restored: dict[str, Any] = {}
-        self._iteration_done = True
+        self.evaluation: dict[str, Any] | None = None
+        self._own_line: int | None = None  # what the line of `log` names, where there is one
+        self._at_stage: dict[str, Any] = {}
+        self._unfinished: str | None = None
         self._has_stepped = False
 
     # what differs between the two
@@ -145,14 +149,13 @@ class Runner(ABC):
 
     def call_hook(self, stage: str) -> None:
         """Calls `stage` of each hook, in order of priority."""
-        self._call(self.hooks, stage, [])
-
-    def _call(self, hooks: Sequence[Hook], stage: str, called: list[str]) -> None:
-        self.stage, self._called = stage, called
-        for hook in hooks:
+        self.stage = stage
+        if stage in _COMPLETING:
+            self._at_stage = self._hook_states()
+        for hook in self.hooks:
             getattr(hook, stage)(self)
-            called.append(type(hook).__name__)
-        self.stage = None
+        self.hand_out()
+        self.stage = self.evaluation = None
 
     def hook_table(self) -> str:
         """Which hooks act at which stage, in their order."""
@@ -187,11 +190,55 @@ class Runner(ABC):
         return None if self.momentum_schedule is None else float(self.momentum_schedule(self._latest()))
 
     def _latest(self) -> int:
-        return max(self.iter if self.mode == "train" and not self._iteration_done else self.iter - 1, 0)
+        within = self.stage in ("before_train_iter", "after_train_iter")
+        return self.iter if within else max(self.iter - 1, 0)
 
     def request_stop(self, reason: str) -> None:
         """Ends training after the current epoch, or iteration where those are counted."""
         self.stop_reason = reason
+
+    # what hooks tell
+
+    def log(self, values: Mapping[str, Any], iter: int | None = None) -> None:
+        """Numbers for a line of their own, the stage's evaluation among them where there is one.
+
+        What is in `log_buffer.output` comes with them, but for what belongs to an iteration's line.
+
+        Args:
+            values: name -> number, or array.
+            iter: what the line names beside the epoch; None: the iteration.
+        """
+        if self.stage == "after_train_iter" and self._own_line is None:
+            self.log_buffer.note()
+        self.log_buffer.output.update(values)
+        self._own_line = iter or self._place
+
+    def hand_out(self) -> None:
+        """Gives the loggers what is in `log_buffer.output`.
+
+        It is a line of its own after `log` and where an epoch of training or the run ends; else part of the next line
+        about iterations.
+        """
+        if not self.log_buffer.output:
+            return
+        if self._own_line is None and self.stage not in ("after_train_epoch", "after_epoch", "after_run"):
+            self.log_buffer.note()
+            return
+        place, self._own_line = self._own_line or self._place, None
+        record = self.record("val", place, self.log_buffer.take())
+        for hook in self.hooks:
+            if isinstance(hook, LoggerHook):
+                hook.receive(record)
+
+    @property
+    def _place(self) -> int:
+        """The latest iteration's number, in its epoch or in a run by iterations."""
+        return self.inner_iter + 1 if self.by_epoch else self.iter + (self.stage == "after_train_iter")
+
+    def record(self, mode: str, iter: int, values: Mapping[str, Any]) -> Record:
+        """A line of the log about the present."""
+        epoch = self.epoch + (self.mode == "train")
+        return Record(mode, epoch, iter, self.iter + 1, self.current_lr(), self.current_momentum(), values)
 
     # running
 
@@ -236,7 +283,7 @@ class Runner(ABC):
                 for hook in self.hooks:
                     hook.before_run(self)
                     begun.append(hook)
-                self._finish_stage()
+                self._repeat_stage()
                 self._run(workflow)
                 if self.stop_reason:
                     self.logger.info("training ends early: %s", self.stop_reason)
@@ -246,9 +293,11 @@ class Runner(ABC):
 
     def _end(self, begun: Sequence[Hook]) -> None:
         """Calls `after_run` of each hook that has begun, whatever another one raises, and raises what ended the run."""
-        self.mode = self.stage = None
+        self.mode, self.stage = None, "after_run"
         for hook in begun:
             try:
+                if isinstance(hook, LoggerHook):
+                    hook.write(self)
                 hook.after_run(self)
             except Exception as error:
                 if self.failure is not None:
@@ -262,13 +311,11 @@ class Runner(ABC):
     def train_iteration(self) -> None:
         """One training step and its stages."""
         batch = next(self.train_batches)
-        self.log_buffer.clear_output()  # an evaluation's numbers, where no logger did
-        self._iteration_done = False
         self.call_hook("before_train_iter")
         self.state, self.outputs = self._step(batch)
         self.log_buffer.update(self.outputs, self.batch_size)
         self.call_hook("after_train_iter")
-        self._end_iteration()
+        self.iter += 1
         if self.interruption.agreed(self.iter):
             self._stop()
 
@@ -286,9 +333,9 @@ class Runner(ABC):
         self._has_stepped = True
         return stepped
 
-    def _end_iteration(self) -> None:
-        self._iteration_done = True
-        self.iter += 1
+    def enter(self, mode: str) -> None:
+        """An epoch, or a part of a workflow by iterations, of that mode begins."""
+        self.mode = self.log_buffer.mode = mode
 
     def val_iteration(self, batch: Mapping[str, Any]) -> None:
         """One validation step, in evaluation mode, and its stages."""
@@ -316,25 +363,21 @@ class Runner(ABC):
     def position(self) -> dict[str, Any]:
         """Where the run stands, beside the state; JSON.
 
-        `epoch` and `iter` are those done when the stage will be. A stage is saved with the hooks that it is through
-        with: a continuation calls the others.
+        A checkpoint that is saved in the stage after an epoch or an iteration counts that as done, and holds what the
+        hooks were at the beginning of the stage: a continuation begins with the whole stage.
         """
+        stage = self.stage if self.stage in _COMPLETING else None
         return {
-            "epoch": self.epoch + (self.stage == "after_train_epoch"),
-            "iter": self.iter + (self.stage == "after_train_iter"),
-            "stage": self.stage,
-            "called": list(self._called),
-            "log_buffer": self._pending_log(),
-            "hooks": {name: state for name, hook in self._named_hooks() if (state := hook.state())},
+            "epoch": self.epoch + (stage == "after_train_epoch"),
+            "iter": self.iter + (stage == "after_train_iter"),
+            "stage": stage,
+            "hooks": fetched(self._at_stage if stage else self._hook_states()),
             **self.description,
             **self.identity,
         }
 
-    def _pending_log(self) -> dict[str, Any]:
-        """What the next log line averages; nothing where an epoch has ended."""
-        if self.stage == "after_train_epoch":
-            return {}
-        return self.log_buffer.state(max(self.log_intervals, default=1))
+    def _hook_states(self) -> dict[str, Any]:
+        return {name: state for name, hook in self._named_hooks() if (state := hook.state())}
 
     def restore(self, state: Any, position: Mapping[str, Any]) -> None:
         """Takes up the state and the position of a checkpoint.
@@ -352,7 +395,7 @@ class Runner(ABC):
                 f"cannot continue: {'; '.join(differing)}; "
                 "set it back, or start anew from these weights with --load_from"
             )
-        self.state, self._restored = state, dict(position)
+        self.state, self._unfinished = state, position["stage"]
         self.epoch, self.iter = position["epoch"], position["iter"]
         for name, hook in self._named_hooks():
             if name in position["hooks"]:
@@ -366,33 +409,19 @@ class Runner(ABC):
             seen[name] = seen.get(name, 0) + 1
             yield (name if seen[name] == 1 else f"{name}-{seen[name]}"), hook
 
-    def _finish_stage(self) -> None:
-        """After a continuation's start: the rest of the stage in which its checkpoint was saved."""
-        stage = self._restored.get("stage")
-        if stage is None:
-            return
-        left, called = list(self.hooks), list(self._restored["called"])
-        for name in self._restored["called"]:
-            left = _without_first(left, name)
-        self.mode = "train"
-        self.epoch -= stage == "after_train_epoch"
-        self.iter -= stage == "after_train_iter"
-        self.inner_iter = (self.iter - self.epoch * self.iters_per_epoch) if self.by_epoch else 0
-        if stage == "after_train_iter":
-            self.log_buffer.restore(self._restored.pop("log_buffer"))
-            self._iteration_done = False
-            self._call(left, stage, called)
-            self._end_iteration()
-            self._restored["log_buffer"] = self._pending_log()
-        else:
-            self.inner_iter -= 1
-            self._call(left, stage, called)
+    def _repeat_stage(self) -> None:
+        """After a continuation's start: the stage in which its checkpoint was saved."""
+        if self._unfinished == "after_train_iter":
+            self.iter -= 1
+            self.inner_iter = self.iter - self.epoch * self.iters_per_epoch if self.by_epoch else 0
+            self.enter("train")
+            self.call_hook("after_train_iter")
+            self.iter += 1
+        elif self._unfinished == "after_train_epoch":
+            self.epoch, self.inner_iter = self.epoch - 1, self.iters_per_epoch - 1
+            self.enter("train")
+            self.call_hook("after_train_epoch")
             self.epoch += 1
-
-    def restore_log(self) -> None:
-        """In the middle of an epoch that an earlier run began: the values since its last log line."""
-        if buffer := self._restored.pop("log_buffer", None):
-            self.log_buffer.restore(buffer)
 
     def stop_if_requested(self) -> None:
         """Saves what is new and raises Interrupted if this process, being the only one, was asked to stop."""
@@ -418,9 +447,3 @@ def _change(name: str, was: Any, now: Any) -> str:
         place = next(i for i, pair in enumerate(itertools.zip_longest(was, now)) if pair[0] != pair[1])
         name, was, now = f"{name}[{place}]", was[place : place + 1], now[place : place + 1]
     return f"{name} was {was!r} when the checkpoint was saved and is {now!r} now"
-
-
-def _without_first(hooks: list[Hook], name: str) -> list[Hook]:
-    """The hooks, less the first one of that type."""
-    place = next((i for i, hook in enumerate(hooks) if type(hook).__name__ == name), len(hooks))
-    return hooks[:place] + hooks[place + 1 :]

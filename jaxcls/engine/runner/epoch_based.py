@@ -33,9 +33,8 @@ class EpochBasedRunner(Runner):
 
     def train_epoch(self) -> None:
         """One epoch of training, or what is left of it."""
-        self.mode = "train"
+        self.enter("train")
         self.call_hook("before_train_epoch")
-        self.restore_log()
         for place in range(self.iter - self.epoch * self.iters_per_epoch, self.iters_per_epoch):
             self.inner_iter = place
             self.train_iteration()
@@ -44,7 +43,7 @@ class EpochBasedRunner(Runner):
 
     def val_epoch(self) -> None:
         """One pass over the validation data: its losses, in evaluation mode."""
-        self.mode = "val"
+        self.enter("val")
         self.call_hook("before_val_epoch")
         for place, batch in enumerate(self.loaders["val"].iterate()):
             self.inner_iter = place

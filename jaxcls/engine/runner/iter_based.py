@@ -28,12 +28,12 @@ class IterBasedRunner(Runner):
 
     def _run(self, workflow: Sequence[tuple[str, int]]) -> None:
         self.call_hook("before_epoch")
-        self.restore_log()
         val_batches = self._val_batches()
         for mode, place in parts(workflow, self.iter, self.length, within=False):
             if self.stop_reason and mode == "train":
                 break
-            self.mode, self.inner_iter, self.epoch = mode, place, self.iter // self.iters_per_epoch
+            self.enter(mode)
+            self.inner_iter, self.epoch = place, self.iter // self.iters_per_epoch
             if mode == "train":
                 self.train_iteration()
             else:

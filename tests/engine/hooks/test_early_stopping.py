@@ -8,14 +8,10 @@ import pytest
 from jaxcls.engine.hooks import EarlyStoppingHook, EvalHook
 from jaxcls.errors import UserError
 from tests.engine.hooks.test_hooks import Evaluator
+from tests.engine.runner.test_runner import Training, runner_for
 from tests.engine.tiny import hook_of, train
 
 MONITOR = {"type": "EarlyStoppingHook", "monitor": "accuracy_top-1"}
-
-
-class Buffer:
-    def __init__(self, output):
-        self.output, self.ready = output, bool(output)
 
 
 class Runner:
@@ -39,7 +35,7 @@ def stops_after(scores, monitor="accuracy_top-1", **arguments):
     runner.hooks = [EvalHook(Evaluator([]))]
     hook.check(runner)
     for number, score in enumerate(scores, 1):
-        runner.log_buffer = Buffer({monitor: score, "eval_iter_num": 3})
+        runner.evaluation = {monitor: score}
         hook.after_train_epoch(runner)
         if runner.reason:
             return number, runner.reason
@@ -81,17 +77,14 @@ def test_reasons():
 
 def test_a_number_that_is_not_evaluated():
     runner, hook = Runner(), EarlyStoppingHook("precision")
-    hook.after_train_epoch(runner_with(runner, {}))  # no evaluation after this epoch
+    runner.evaluation = None  # after this epoch
+    hook.after_train_epoch(runner)
     assert runner.warnings == []
-    hook.after_train_epoch(runner_with(runner, {"accuracy_top-1": 1.0}))
+    runner.evaluation = {"accuracy_top-1": 1.0}
+    hook.after_train_epoch(runner)
     assert runner.warnings == ["EarlyStoppingHook.monitor: 'precision'; evaluated are accuracy_top-1"]
     with pytest.raises(UserError, match="monitor: 'precision'; evaluated are accuracy_top-1"):
         EarlyStoppingHook("precision", strict=True).after_train_epoch(runner)
-
-
-def runner_with(runner, output):
-    runner.log_buffer = Buffer(output)
-    return runner
 
 
 @pytest.mark.parametrize(
@@ -124,15 +117,13 @@ def test_a_monitor_that_cannot_be_is_refused_before_the_start(tmp_path, monitor,
     assert not (tmp_path / "work").exists()
 
 
-def test_evaluations_by_iteration_in_a_training_by_epoch():
-    hook, runner = EarlyStoppingHook("accuracy_top-1", patience=1), Runner()
-    runner.hooks, runner.log_buffer = [EvalHook(Evaluator([]), by_epoch=False)], Buffer({"accuracy_top-1": 1.0})
-    hook.check(runner)
-    hook.after_train_iter(runner)
-    hook.after_train_epoch(runner)  # the same evaluation, where no logger has cleared it
-    assert runner.reason is None
-    hook.after_train_iter(runner)
-    assert runner.reason
+def test_an_evaluation_counts_once_whatever_counts(tmp_path):
+    """Those by iteration fall on the ends of epochs here, and no logger takes them away."""
+    runner = runner_for(tmp_path, 9)
+    for hook in (EvalHook(Evaluator([50.0] * 9), 4, by_epoch=False), EarlyStoppingHook("accuracy_top-1", patience=2)):
+        runner.register_hook(hook)
+    runner.run({"train": Training(4)})
+    assert runner.epoch == 3
 
 
 def test_a_training_ends_early_and_a_continued_one_at_the_same_epoch(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from jaxcls.engine.hooks import CheckInvalidLossHook, CheckpointHook, EvalHook, Hook, IterTimerHook, TextLoggerHook
 from jaxcls.engine.hooks.evaluation import monitored
 from jaxcls.engine.log import open_log
-from jaxcls.engine.runner import EpochBasedRunner
+from jaxcls.engine.runner import EpochBasedRunner, IterBasedRunner
 from jaxcls.errors import UserError
 from jaxcls.metrics import Number
 from tests.engine.runner.test_runner import Counting, Training, runner_for
@@ -120,7 +120,7 @@ class SlowEvaluator(Evaluator):
 
 
 @pytest.mark.parametrize("done", [0, 5])  # iterations that an earlier run has done
-@pytest.mark.parametrize("kind", [EpochBasedRunner])
+@pytest.mark.parametrize("kind", [EpochBasedRunner, IterBasedRunner])
 def test_the_time_left_counts_neither_compilation_nor_evaluation(tmp_path, spend, kind, done):
     evaluator = SlowEvaluator(itertools.repeat(1.0))
     evaluator.spend, by_epoch = spend, kind is EpochBasedRunner

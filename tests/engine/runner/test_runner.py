@@ -9,7 +9,6 @@ from jaxcls.engine.hooks import Hook, TextLoggerHook
 from jaxcls.engine.hooks.hook import STAGES
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.runner import EpochBasedRunner
-from jaxcls.engine.runner.log_buffer import LogBuffer
 from jaxcls.errors import UserError
 
 
@@ -160,15 +159,3 @@ def test_bad_workflows(tmp_path):
         runner_for(tmp_path).run({"train": Training(1)}, [("train", 1), ("val", 1)])
     with pytest.raises(UserError, match="no part trains"):
         runner_for(tmp_path).run({"train": Training(1), "val": Counting(1)}, [("val", 1)])
-
-
-def test_log_buffer_averages_by_samples():
-    buffer = LogBuffer()
-    for value, count in ((1.0, 1), (2.0, 1), (5.0, 3)):
-        buffer.update({"loss": value}, count)
-    buffer.average(2)
-    assert buffer.output == {"loss": (2.0 + 15.0) / 4}
-    buffer.average()
-    assert buffer.output == {"loss": 18.0 / 5}
-    buffer.clear()
-    assert (buffer.output, buffer.ready) == ({}, False)
