@@ -7,11 +7,13 @@ from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.cspnet import CSPDarkNet, CSPResNet, CSPResNeXt
 from jaxcls.models.backbones.densenet import DenseNet
 from jaxcls.models.backbones.efficientnet import EfficientNet
+from jaxcls.models.backbones.efficientnet_v2 import EfficientNetV2
 from jaxcls.models.backbones.hrnet import HRNet
 from jaxcls.models.backbones.lenet import LeNet5
 from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.mobilenet_v3 import MobileNetV3
+from jaxcls.models.backbones.mobileone import MobileOne
 from jaxcls.models.backbones.mvit import MViT
 from jaxcls.models.backbones.poolformer import PoolFormer
 from jaxcls.models.backbones.regnet import RegNet

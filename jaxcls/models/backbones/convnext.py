@@ -1,4 +1,7 @@
-"""ConvNeXt (Liu et al. 2022, arXiv:2201.03545); mmcls/models/backbones/convnext.py."""
+"""ConvNeXt (Liu et al. 2022, arXiv:2201.03545) and ConvNeXt V2 (Woo et al. 2023, arXiv:2301.00808).
+
+After mmcls/models/backbones/convnext.py; the second version after mmpretrain's file of that name.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,22 @@ from jaxcls.models.layers import (
 from jaxcls.models.layers.initializers import constant
 
 _LN2D: Config = nn.FrozenDict({"type": "LN2d", "eps": 1e-6})
+_INIT_V2 = nn.FrozenDict({"type": "TruncNormal", "layer": ("Conv2d", "Linear"), "std": 0.02, "bias": 0.0})
 
-# section 3 of the paper
+# section 3 of the first paper, appendix A of the second
 _ARCHITECTURES = architectures(
     ("depths", "channels"),
     {
+        ("atto",): ((2, 2, 6, 2), (40, 80, 160, 320)),
+        ("femto",): ((2, 2, 6, 2), (48, 96, 192, 384)),
+        ("pico",): ((2, 2, 6, 2), (64, 128, 256, 512)),
+        ("nano",): ((2, 2, 8, 2), (80, 160, 320, 640)),
         ("tiny",): ((3, 3, 9, 3), (96, 192, 384, 768)),
         ("small",): ((3, 3, 27, 3), (96, 192, 384, 768)),
         ("base",): ((3, 3, 27, 3), (128, 256, 512, 1024)),
         ("large",): ((3, 3, 27, 3), (192, 384, 768, 1536)),
         ("xlarge",): ((3, 3, 27, 3), (256, 512, 1024, 2048)),
+        ("huge",): ((3, 3, 27, 3), (352, 704, 1408, 2816)),
     },
 )
 
@@ -44,11 +53,31 @@ def _in_threes(stage: int, block: int) -> Place:
     return Place(stage, block // 3 if stage == 3 else 0)
 
 
+class GRN(nn.Module):
+    """Global response normalisation (section 3 of the second paper): (N, H, W, C) -> same.
+
+    A channel is weighted by its norm over the positions, relative to the mean of all channels' norms.
+    """
+
+    eps: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """In the dtype of `x`, the norms in float32."""
+        gamma, beta = (self.param(name, constant(0.0), (x.shape[-1],), jnp.float32) for name in ("gamma", "beta"))
+        energy = jnp.sum(jnp.square(x.astype(jnp.float32)), (1, 2), keepdims=True)
+        # The root has no gradient at 0, which a channel that an activation has cleared gives.
+        norm = jnp.where(energy > 0, jnp.sqrt(jnp.where(energy > 0, energy, 1.0)), 0.0)
+        weight = norm / (jnp.mean(norm, -1, keepdims=True) + self.eps)
+        return x + x * (gamma * weight).astype(x.dtype) + beta.astype(x.dtype)
+
+
 class ConvNeXtBlock(nn.Module):
     """A 7x7 convolution of each channel, a norm and two pointwise layers, four times as wide between them.
 
     (N, H, W, C) -> same, added to the input. The pointwise layers are `Linear` or, equal but for the layout of their
     kernels, 1x1 convolutions; what they give is scaled by a learnt factor a channel (none where its start is 0).
+    With `use_grn` there is a `GRN` between them.
     """
 
     norm_cfg: Config = _LN2D
@@ -56,6 +85,7 @@ class ConvNeXtBlock(nn.Module):
     linear_pw_conv: bool = True
     drop_path_rate: float = 0.0
     layer_scale_init_value: float = 1e-6
+    use_grn: bool = False
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
@@ -64,7 +94,10 @@ class ConvNeXtBlock(nn.Module):
         y = Conv(channels, 7, padding=3, groups=channels, name="depthwise_conv")(x)
         y = build_norm(self.norm_cfg, "norm")(y, train)
         y = self._pointwise(4 * channels, "pointwise_conv1")(y)
-        y = self._pointwise(channels, "pointwise_conv2")(build_activation(self.act_cfg)(y))
+        y = build_activation(self.act_cfg)(y)
+        if self.use_grn:
+            y = GRN(name="grn")(y)
+        y = self._pointwise(channels, "pointwise_conv2")(y)
         if self.layer_scale_init_value > 0:
             gamma = self.param("gamma", constant(self.layer_scale_init_value), (channels,), jnp.float32)
             y = y * gamma.astype(y.dtype)
@@ -81,16 +114,19 @@ class ConvNeXt(Backbone):
     H / stem_patch_size, the others' half of that before.
 
     Attributes:
-        arch: tiny, small, base, large or xlarge, or a dict of `depths` and `channels`, one of each a stage.
+        arch: atto, femto, pico, nano, tiny, small, base, large, xlarge or huge, or a dict of `depths` and `channels`,
+            one of each a stage.
         stem_patch_size: window and stride of the first convolution.
         norm_cfg: of all norms but those between the stages, which are layer norms with eps 1e-5.
         linear_pw_conv: whether pointwise layers are linear ones or 1x1 convolutions.
+        use_grn: `GRN` in the blocks; the second version has it, and 0 as `layer_scale_init_value`.
         drop_path_rate: probability of dropping the last block's branch; it grows linearly from 0 at the first.
         layer_scale_init_value: where the factors on the blocks' branches start; 0: no factors.
         out_indices: the stages to return, from 0, or from the end where negative; one or several.
         frozen_stages: so many stages, with the layers before them, are as in evaluation and not trained.
         gap_before_final_norm: average over the positions before the last norm.
         with_cp: activations of a block are computed again in the backward pass, to save memory.
+        init_cfg: by default PyTorch's initial values; with `use_grn` mmpretrain's.
 
     Raises:
         UserError: an architecture or stage that is not there.
@@ -102,6 +138,7 @@ class ConvNeXt(Backbone):
     norm_cfg: Config = _LN2D
     act_cfg: Config = GELU
     linear_pw_conv: bool = True
+    use_grn: bool = False
     drop_path_rate: float = 0.0
     layer_scale_init_value: float = 1e-6
     out_indices: int | tuple[int, ...] = -1
@@ -122,6 +159,8 @@ class ConvNeXt(Backbone):
     def __post_init__(self) -> None:
         if len(self.depths) != len(self.channels):
             raise UserError(f"arch={self.arch}; expected as many depths as channels, one of each a stage")
+        if self.use_grn and self.init_cfg is None:
+            self.init_cfg = _INIT_V2
         super().__post_init__()
 
     @property
@@ -173,6 +212,7 @@ class ConvNeXt(Backbone):
                 self.linear_pw_conv,
                 rate,
                 self.layer_scale_init_value,
+                self.use_grn,
                 name=f"stages.{index}.{i}",
             )(x, train)
         return x

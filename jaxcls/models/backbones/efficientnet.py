@@ -78,7 +78,7 @@ _ARCHITECTURES = {
 class EdgeResidual(nn.Module):
     """A convolution that expands and a linear 1x1 one that projects, added to the input where the shapes agree.
 
-    (N, H, W, C) -> (N, H / stride, W / stride, features). The stride is the second convolution's.
+    (N, H, W, C) -> (N, H / stride, W / stride, features).
 
     Attributes:
         features: channels of the result.
@@ -86,6 +86,7 @@ class EdgeResidual(nn.Module):
         se_cfg: arguments of `SELayer`, or None.
         with_residual: whether the input is added at all.
         drop_path_rate: probability of dropping the branch.
+        expands_with_stride: the stride is the first convolution's, not the second's.
     """
 
     features: int
@@ -96,15 +97,18 @@ class EdgeResidual(nn.Module):
     layers: Layers = Layers()
     drop_path_rate: float = 0.0
     with_residual: bool = True
+    expands_with_stride: bool = False
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics and stochastic depth."""
-        window, linear = (self.kernel_size, 1, self.kernel_size // 2), self.layers.replace(act_cfg=None)
+        linear = self.layers.replace(act_cfg=None)
+        first, second = (self.stride, 1) if self.expands_with_stride else (1, self.stride)
+        window = (self.kernel_size, first, self.kernel_size // 2)
         y = ConvModule(self.mid_channels, *window, layers=self.layers, name="conv1")(x, train)
         if self.se_cfg is not None:
             y = SELayer(**self.se_cfg, name="se")(y)
-        y = ConvModule(self.features, 1, self.stride, layers=linear, name="conv2")(y, train)
+        y = ConvModule(self.features, 1, second, layers=linear, name="conv2")(y, train)
         if not self.with_residual or self.stride != 1 or self.features != x.shape[-1]:
             return y
         return x + DropPath(self.drop_path_rate)(y, train)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 from jax import Array
 
@@ -15,7 +14,7 @@ from jaxcls.models.backbones.base import Backbone, Config, one_a_stage
 from jaxcls.models.backbones.layout import Layout, by_stage
 from jaxcls.models.backbones.resnet import KAIMING_INIT
 from jaxcls.models.layers import BN, RELU, ConvModule, Layers, SELayer, max_pool
-from jaxcls.models.layers.fuse import fuse_conv_norm
+from jaxcls.models.layers.reparameterize import ConvNorm, merged_branches, require_batch_norm
 
 Variables = Mapping[str, Any]
 
@@ -76,29 +75,13 @@ class RepVGGBlock(nn.Module):
         if self.deploy:
             y = self.layers.conv(self.features, 3, **whole, use_bias=True, name="branch_reparam")(x)
         else:
-            y = _ConvNorm(self.features, 3, **whole, layers=self.layers, name="branch_3x3")(x, train)
-            y = y + _ConvNorm(self.features, 1, **window, layers=self.layers, name="branch_1x1")(x, train)
+            y = ConvNorm(self.features, 3, **whole, layers=self.layers, name="branch_3x3")(x, train)
+            y = y + ConvNorm(self.features, 1, **window, layers=self.layers, name="branch_1x1")(x, train)
             if self.features == x.shape[-1] and self.stride == 1 and self.padding == self.dilation:
                 y = y + self.layers.norm("branch_norm")(x, train)
         if self.se_cfg is not None:
             y = SELayer(**self.se_cfg, name="se_layer")(y)
         return self.layers.act(y)
-
-
-class _ConvNorm(nn.Module):
-    features: int
-    kernel_size: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-    layers: Layers = Layers()
-
-    @nn.compact
-    def __call__(self, x: Array, train: bool = False) -> Array:
-        window = (self.stride, self.padding, self.dilation, self.groups)
-        x = self.layers.conv(self.features, self.kernel_size, *window, name="conv")(x)
-        return self.layers.norm("norm")(x, train)
 
 
 class MTSPPF(nn.Module):
@@ -220,29 +203,9 @@ class RepVGG(Backbone):
         """
         if self.deploy:
             return self, dict(variables)
-        if self.norm_cfg["type"] not in ("BN", "BN2d", "SyncBN"):
-            raise UserError(f"deploy: norm_cfg {self.norm_cfg['type']!r} cannot be merged into a convolution; BN can")
-        eps, stats = self.norm_cfg.get("eps", 1e-5), dict(variables["batch_stats"])
+        eps, stats = require_batch_norm(self.norm_cfg), dict(variables["batch_stats"])
         params = dict(variables["params"])
         for name in [name for name in params if "branch_3x3" in params[name]]:
             kept = {"se_layer": params[name]["se_layer"]} if "se_layer" in params[name] else {}
-            params[name] = {"branch_reparam": _merged(params[name], stats.pop(name), eps), **kept}
+            params[name] = {"branch_reparam": merged_branches(params[name], stats.pop(name), eps), **kept}
         return self.clone(parent=None, deploy=True), {**variables, "params": params, "batch_stats": stats}
-
-
-def _merged(params: Variables, stats: Variables, eps: float) -> dict[str, np.ndarray]:
-    """The 3x3 convolution, in float32, that is the sum of a block's branches."""
-    kernel: Any = 0.0
-    bias: Any = 0.0
-    for name in ("branch_3x3", "branch_1x1"):
-        branch = params[name]
-        own, summand = fuse_conv_norm(branch["conv"], branch["norm"], stats[name]["norm"], eps)
-        edge = (3 - own.shape[0]) // 2
-        kernel, bias = kernel + np.pad(own, ((edge, edge), (edge, edge), (0, 0), (0, 0))), bias + summand
-    if "branch_norm" in params:
-        _, _, inputs, features = kernel.shape
-        identity = np.zeros(kernel.shape)
-        identity[1, 1, np.arange(features) % inputs, np.arange(features)] = 1.0
-        own, summand = fuse_conv_norm({"kernel": identity}, params["branch_norm"], stats["branch_norm"], eps)
-        kernel, bias = kernel + own, bias + summand
-    return {"kernel": kernel.astype(np.float32), "bias": bias.astype(np.float32)}

@@ -4,7 +4,7 @@ from tests.models.families.family import Family
 
 FAMILIES = {
     "ConvNeXt": Family(
-        {"arch": {"depths": (1, 2), "channels": (8, 16)}, "drop_path_rate": 0.2},
+        {"arch": {"depths": (1, 2), "channels": (8, 16)}, "drop_path_rate": 0.2, "use_grn": True},
         16,
         neck=None,
         least=8,
