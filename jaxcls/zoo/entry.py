@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _CLASSES = Path(__file__).parent / "classes"
-_OPENMMLAB = "https://download.openmmlab.com/mmclassification/v0/"
+_OPENMMLAB = "https://download.openmmlab.com/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,12 @@ class Published:
 
 def mmcls(name: str, top1: float | None, top5: float | None, file: str, *others: Any) -> Published:
     """A row of MMClassification's model zoo; `file` as its download site has it, `{}` standing for the name."""
-    return Published(name, top1, top5, _OPENMMLAB + file.format(name), *others)
+    return Published(name, top1, top5, f"{_OPENMMLAB}mmclassification/v0/{file.format(name)}", *others)
+
+
+def mmpretrain(name: str, top1: float | None, top5: float | None, file: str, **others: Any) -> Published:
+    """A row of MMPretrain's model zoo; `file` as for `mmcls`, with what stands before it on the download site."""
+    return Published(name, top1, top5, _OPENMMLAB + file.format(name), **others, source="MMPretrain 1.2")
 
 
 def linear_head(in_channels: int, num_classes: int = 1000, **arguments: Any) -> dict[str, Any]:
