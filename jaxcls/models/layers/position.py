@@ -41,10 +41,11 @@ _WEIGHTS = {"nearest": _nearest, "bilinear": _linear, "bicubic": _cubic}
 
 
 @functools.cache
-def resize_matrix(src: int, dst: int, mode: str = "bicubic") -> np.ndarray:
-    """The matrix (dst, src) that resizes one axis as `torch.nn.functional.interpolate(align_corners=False)` does.
+def resize_matrix(src: int, dst: int, mode: str = "bicubic", align_corners: bool = False) -> np.ndarray:
+    """The matrix (dst, src) that resizes one axis as `torch.nn.functional.interpolate` does.
 
-    No antialiasing; what lies over the edge counts as the edge.
+    No antialiasing; what lies over the edge counts as the edge. With `align_corners` the middles of the first and the
+    last pixels stay where they are, else the edges do.
 
     Raises:
         UserError: a mode other than nearest, bilinear and bicubic.
@@ -53,6 +54,8 @@ def resize_matrix(src: int, dst: int, mode: str = "bicubic") -> np.ndarray:
         raise UserError(f"interpolate_mode={mode!r}; allowed: {', '.join(_WEIGHTS)}")
     corner = np.arange(dst) * (src / dst)
     position = corner if mode == "nearest" else corner + 0.5 * src / dst - 0.5
+    if align_corners:
+        position = np.arange(dst) * ((src - 1) / max(dst - 1, 1))
     first = np.floor(position).astype(int)
     matrix = np.zeros((dst, src))
     for offset, weight in _WEIGHTS[mode](position - first).items():
