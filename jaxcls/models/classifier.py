@@ -35,7 +35,7 @@ class ImageClassifier(nn.Module):
     init_cfg: Any = None
 
     def __call__(self, images: Array) -> Array:
-        """Logits (N, K), float32, in evaluation mode, without softmax."""
+        """Logits (N, K), float32, in evaluation mode, without softmax; (B, N, K) of a head with branches."""
         logits = self.head(self.extract_feat(images)).astype(jnp.float32)
         if self.is_initializing() and isinstance(self.head, Head):
             self.head.start_counting(logits.shape[-1])

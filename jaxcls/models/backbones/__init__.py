@@ -2,10 +2,12 @@
 
 # ruff: noqa: F401
 from jaxcls.models.backbones.alexnet import AlexNet
+from jaxcls.models.backbones.conformer import Conformer
 from jaxcls.models.backbones.convmixer import ConvMixer
 from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.cspnet import CSPDarkNet, CSPResNet, CSPResNeXt
 from jaxcls.models.backbones.densenet import DenseNet
+from jaxcls.models.backbones.efficientformer import EfficientFormer
 from jaxcls.models.backbones.efficientnet import EfficientNet
 from jaxcls.models.backbones.efficientnet_v2 import EfficientNetV2
 from jaxcls.models.backbones.hornet import HorNet

@@ -182,6 +182,7 @@ class T2T_ViT(Backbone):
     def __post_init__(self) -> None:
         if self.output_cls_token and not self.with_cls_token:
             raise UserError("output_cls_token=True needs with_cls_token=True")
+        override(T2TModule, self.t2t_cfg, "t2t_cfg", parent=None)  # says what is wrong in it
         super().__post_init__()
 
     @property

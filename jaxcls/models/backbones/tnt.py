@@ -139,6 +139,10 @@ class TNT(Backbone):
         first=0,
     )
 
+    def __post_init__(self) -> None:
+        settings_of(self.arch, _ARCHITECTURES)  # says what is wrong in it
+        super().__post_init__()
+
     @property
     def settings(self) -> Config:
         """Of the architecture."""

@@ -48,9 +48,10 @@ _SVT = architectures(
     },
 )
 
-_INIT = (
-    nn.FrozenDict({"type": "TruncNormal", "layer": "Linear", "std": 0.02}),
-    nn.FrozenDict({"type": "Kaiming", "layer": "Conv2d", "mode": "fan_out"}),
+_INIT: tuple[Config, ...] = (
+    {"type": "TruncNormal", "layer": "Linear", "std": 0.02},
+    {"type": "Constant", "layer": "LayerNorm", "val": 1.0},
+    {"type": "Kaiming", "layer": "Conv2d", "mode": "fan_out"},
 )
 _MASKED = -1000.0
 
@@ -238,9 +239,12 @@ class PCPVT(Backbone):
             raise UserError(f"arch: settings of one length expected, got {lengths}")
         if isinstance(self.norm_after_stage, tuple) and len(self.norm_after_stage) != self.num_outputs:
             raise UserError(f"norm_after_stage={self.norm_after_stage!r}; expected {self.num_outputs} of them")
-        if self.init_cfg is None:
-            self.init_cfg = _INIT
         super().__post_init__()
+
+    @property
+    def own_init(self) -> tuple[Config, ...]:
+        """Initial values where `init_cfg` gives none."""
+        return _INIT if self.init_cfg is None else ()
 
     @property
     def settings(self) -> Config:
@@ -292,7 +296,7 @@ class PCPVT(Backbone):
             )(x, train)
             if i == 0:
                 # nine taps reach a place
-                kernel_init = normal(std=math.sqrt(2 / 9)) if self.init_cfg == _INIT else None
+                kernel_init = normal(std=math.sqrt(2 / 9)) if self.init_cfg is None else None
                 x = ConditionalPositionEncoding(kernel_init, name=f"position_encodings.{index}")(x)
         return x
 

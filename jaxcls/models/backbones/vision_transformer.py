@@ -65,6 +65,7 @@ class TransformerEncoderLayer(nn.Module):
         drop_path_rate: probability of dropping a part for a sample.
         num_fcs: layers of the feed-forward part.
         qkv_bias: whether query, key and value have a bias.
+        xavier_ffn: the feed-forward part starts as the Vision Transformer's, whatever `init_cfg` says.
     """
 
     num_heads: int
@@ -76,6 +77,7 @@ class TransformerEncoderLayer(nn.Module):
     qkv_bias: bool = True
     act_cfg: Config = GELU
     norm_cfg: Config = LN
+    xavier_ffn: bool = True
     init_cfg: Any = None
 
     @nn.compact
@@ -87,8 +89,8 @@ class TransformerEncoderLayer(nn.Module):
             self.num_fcs,
             self.act_cfg,
             self.drop_rate,
-            kernel_init=xavier(distribution="uniform"),  # in the original too it wins over any init_cfg
-            bias_init=normal(std=1e-6),
+            kernel_init=xavier(distribution="uniform") if self.xavier_ffn else None,
+            bias_init=normal(std=1e-6) if self.xavier_ffn else None,
             name="ffn",
         )
         drop_path = DropPath(self.drop_path_rate)

@@ -1,7 +1,9 @@
 """Heads, by kind of task."""
 
 from jaxcls.models.heads.cls_head import ClsHead, LinearClsHead
+from jaxcls.models.heads.conformer_head import ConformerHead
 from jaxcls.models.heads.csra_head import CSRAClsHead
+from jaxcls.models.heads.efficientformer_head import EfficientFormerClsHead
 from jaxcls.models.heads.multi_label_head import MultiLabelClsHead, MultiLabelLinearClsHead
 from jaxcls.models.heads.stacked_head import StackedLinearClsHead
 from jaxcls.models.heads.vision_transformer_head import DeiTClsHead, VisionTransformerClsHead
@@ -9,7 +11,9 @@ from jaxcls.models.heads.vision_transformer_head import DeiTClsHead, VisionTrans
 __all__ = [
     "CSRAClsHead",
     "ClsHead",
+    "ConformerHead",
     "DeiTClsHead",
+    "EfficientFormerClsHead",
     "LinearClsHead",
     "MultiLabelClsHead",
     "MultiLabelLinearClsHead",

@@ -84,20 +84,22 @@ class Head(nn.Module):
         return feature
 
     def losses(self, logits: Array, label: Array, mask: Array | None = None) -> dict[str, Any]:
-        """The loss (mean over the images that count) and, with `cal_acc`, the accuracy.
+        """The loss (mean over the images that count, and over branches) and, with `cal_acc`, the accuracy.
 
         Args:
-            logits: (N, K).
+            logits: (N, K), or (B, N, K) of branches, whose sum has the accuracy.
             label: (N,) int, or (N, K) where labels are soft.
             mask: (N,), 0 for images that do not count.
         """
-        count = logits.shape[0] if mask is None else jnp.maximum(jnp.sum(mask), 1.0)
+        branches = logits if logits.ndim == 3 else [logits]
+        count = logits.shape[-2] if mask is None else jnp.maximum(jnp.sum(mask), 1.0)
         counts = self._class_counts(label, mask, logits.shape[-1])
-        losses: dict[str, Any] = {"loss": self.loss(logits, label, weight=mask, avg_factor=count, **counts)}
+        each = [self.loss(branch, label, weight=mask, avg_factor=count, **counts) for branch in branches]
+        losses: dict[str, Any] = {"loss": sum(each) / len(each)}
         if self.cal_acc:
             if label.ndim != 1:
                 raise UserError(f"cal_acc=True needs integer labels (N,), got {label.shape}: leave it out with mixing")
-            losses["accuracy"] = topk_accuracy(logits, label, self.topk, mask)
+            losses["accuracy"] = topk_accuracy(sum(branches), label, self.topk, mask)
         return losses
 
     def start_counting(self, num_classes: int) -> None:
@@ -120,8 +122,9 @@ class Head(nn.Module):
         return {"class_counts": counts}
 
     def scores(self, logits: Array) -> Array:
-        """Probabilities (N, K), float32."""
-        return jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
+        """Probabilities (N, K), float32, of logits (N, K), or of the sum of branches' (B, N, K)."""
+        logits = logits.astype(jnp.float32)
+        return jax.nn.softmax(logits if logits.ndim == 2 else jnp.sum(logits, 0), axis=-1)
 
 
 class ClsHead(Head):

@@ -23,11 +23,12 @@ class Family:
         frozen: `frozen_stages` -> beginnings of the names of all frozen parameters.
         checkpointed: blocks that `with_cp` wraps; 0: the family has no such argument.
         wrong: arguments that are refused -> part of the message.
+        norm_eval: whether `norm_eval` has an effect, where there is such an argument.
         exact: whether batch statistics of this variant are stable enough to compare two precisions.
     """
 
     arguments: dict[str, Any]
-    width: int | None
+    width: int | tuple[int, int] | None
     neck: dict[str, Any] | None = dataclasses.field(default_factory=lambda: GAP)
     head: str = "LinearClsHead"
     size: int = 16
@@ -36,4 +37,5 @@ class Family:
     frozen: dict[int, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     checkpointed: int = 0
     wrong: tuple[tuple[dict[str, Any], str], ...] = ()
+    norm_eval: bool = True
     exact: bool = True
