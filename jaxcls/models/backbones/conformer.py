@@ -37,11 +37,20 @@ _ARCHITECTURES = architectures(
 )
 _EPS = 1e-6
 _EXPANSION = 4
-_LN = nn.FrozenDict({"type": "LN", "eps": _EPS})
+_LN: Config = nn.FrozenDict({"type": "LN", "eps": _EPS})
 
 
-def _conv(features: int, kernel_size: int, name: str, use_bias: bool = False, **window: int) -> Conv:
-    return Conv(features, kernel_size, use_bias=use_bias, kernel_init=kaiming(), name=name, **window)
+def _conv(
+    features: int,
+    kernel_size: int,
+    name: str,
+    stride: int = 1,
+    padding: int = 0,
+    groups: int = 1,
+    use_bias: bool = False,
+) -> Conv:
+    window = (kernel_size, stride, padding, 1, groups)
+    return Conv(features, *window, use_bias=use_bias, kernel_init=kaiming(), name=name)
 
 
 class ConvBlock(nn.Module):

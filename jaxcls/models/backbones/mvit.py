@@ -98,9 +98,9 @@ class MultiScaleAttention(nn.Module):
                 strict=True,
             )
         )
-        bias = self._bias(query, key.shape[1:3]) if self.rel_pos_spatial else None
-        y = attention(*(part.reshape(n, -1, *part.shape[3:]) for part in (query, key, value)), bias=bias)
-        y = y.reshape(query.shape)
+        bias = self._bias(query, key) if self.rel_pos_spatial else None
+        flat_query, flat_key, flat_value = (part.reshape(n, -1, *part.shape[3:]) for part in (query, key, value))
+        y = attention(flat_query, flat_key, flat_value, bias).reshape(query.shape)
         y = y + query if self.residual_pooling else y
         return Linear(self.width, name="proj")(y.reshape(*query.shape[:3], self.width))
 
@@ -113,15 +113,15 @@ class MultiScaleAttention(nn.Module):
         x = build_norm(self.norm_cfg, f"norm_{kind}")(x, train)
         return jnp.moveaxis(x.reshape(n, heads, *x.shape[1:]), 1, 3)
 
-    def _bias(self, query: Array, key_size: tuple[int, int]) -> Array:
-        """(N, heads, H * W, H' * W'), float32, for queries (N, H, W, heads, D) and keys on (H', W')."""
+    def _bias(self, query: Array, key: Array) -> Array:
+        """(N, heads, H * W, H' * W'), float32, for queries (N, H, W, heads, D) and keys (N, H', W', heads, D)."""
         n, height, width, heads, channels = query.shape
         init = constant(0.0) if self.rel_pos_zero_init else trunc_normal(std=0.02)
         side = self.scale.size[0]
         length = 2 * max(side // self.scale.stride_q, side // self.scale.stride_kv) - 1
         rows, columns = (
             relative_positions(self.param(name, init, (length, channels), jnp.float32), size, other).astype(query.dtype)
-            for name, size, other in zip(("rel_pos_h", "rel_pos_w"), (height, width), key_size, strict=True)
+            for name, size, other in zip(("rel_pos_h", "rel_pos_w"), (height, width), key.shape[1:3], strict=True)
         )
         down = jnp.einsum("nhwac,hkc->nahwk", query, rows, preferred_element_type=jnp.float32)
         across = jnp.einsum("nhwac,wkc->nahwk", query, columns, preferred_element_type=jnp.float32)

@@ -163,9 +163,7 @@ class TNT(Backbone):
         patches = self._patches(pixels.reshape(len(x), self.grid[0] * self.grid[1], -1), train)
         rates = drop_path_rates(self.drop_path_rate, [self.settings["num_layers"]])[0]
         for index, rate in enumerate(rates):
-            inner, outer = (
-                nn.FrozenDict(self._block(self.settings[f"num_heads_{kind}"], rate)) for kind in ("inner", "outer")
-            )
+            inner, outer = (self._block(self.settings[f"num_heads_{kind}"], rate) for kind in ("inner", "outer"))
             pixels, patches = TnTLayer(inner, outer, self.norm_cfg, name=f"layers.{index}")(pixels, patches, train)
         return (build_norm(self.norm_cfg, "norm")(patches, train)[:, 0],)
 
@@ -192,9 +190,9 @@ class TNT(Backbone):
         positions = self.param("patch_pos", trunc_normal(std=0.02), (1, length + 1, width), jnp.float32)
         return nn.Dropout(self.drop_rate)(x + positions.astype(x.dtype), deterministic=not train)
 
-    def _block(self, num_heads: int, drop_path_rate: float) -> dict[str, Any]:
+    def _block(self, num_heads: int, drop_path_rate: float) -> Config:
         """Arguments of a `TransformerBlock`."""
-        return {
+        arguments = {
             "num_heads": num_heads,
             "ffn_ratio": self.ffn_ratio,
             "drop_rate": self.drop_rate,
@@ -205,6 +203,7 @@ class TNT(Backbone):
             "act_cfg": self.act_cfg,
             "norm_cfg": self.norm_cfg,
         }
+        return nn.FrozenDict(arguments)
 
     @nn.nowrap
     def resize_on_load(self, path: tuple[str, ...], value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -121,7 +121,8 @@ class LocallyGroupedSelfAttention(nn.Module):
             bias = jnp.broadcast_to(mask, (n, *mask.shape)).reshape(-1, *mask.shape[1:])
         dropout = weight_dropout(self.attn_drop, train)
         y = attention(*split_heads(qkv, self.num_heads), bias=bias, dropout=dropout)
-        y = window_reverse(y.reshape(*qkv.shape[:2], channels), x.shape[1:3], self.window_size)
+        padded = (height + below, width + beside)
+        y = window_reverse(y.reshape(*qkv.shape[:2], channels), padded, self.window_size)
         y = Linear(channels, name="proj")(y[:, :height, :width])
         return nn.Dropout(self.proj_drop)(y, deterministic=not train)
 

@@ -99,7 +99,7 @@ class Head(nn.Module):
         if self.cal_acc:
             if label.ndim != 1:
                 raise UserError(f"cal_acc=True needs integer labels (N,), got {label.shape}: leave it out with mixing")
-            losses["accuracy"] = topk_accuracy(sum(branches), label, self.topk, mask)
+            losses["accuracy"] = topk_accuracy(_total(logits), label, self.topk, mask)
         return losses
 
     def start_counting(self, num_classes: int) -> None:
@@ -123,8 +123,12 @@ class Head(nn.Module):
 
     def scores(self, logits: Array) -> Array:
         """Probabilities (N, K), float32, of logits (N, K), or of the sum of branches' (B, N, K)."""
-        logits = logits.astype(jnp.float32)
-        return jax.nn.softmax(logits if logits.ndim == 2 else jnp.sum(logits, 0), axis=-1)
+        return jax.nn.softmax(_total(logits.astype(jnp.float32)), axis=-1)
+
+
+def _total(logits: Array) -> Array:
+    """(N, K): the logits, or the sum of branches' (B, N, K)."""
+    return logits if logits.ndim == 2 else jnp.sum(logits, 0)
 
 
 class ClsHead(Head):

@@ -91,13 +91,13 @@ class WindowAttention(nn.Module):
     @nn.compact
     def __call__(self, x: Array, mask: np.ndarray | None = None, train: bool = False) -> Array:
         """Attends; `mask` is (windows, window_size ** 2, window_size ** 2), added to the logits."""
-        *heads, scale = self.heads(x)
+        query, key, value, scale = self.heads(x)
         bias = self.position_bias()
         if mask is not None:
             bias = bias + mask[:, None]
             images = x.shape[0] // mask.shape[0]
             bias = jnp.broadcast_to(bias, (images, *bias.shape)).reshape(-1, *bias.shape[1:])
-        y = attention(*heads, bias=bias, scale=scale, dropout=weight_dropout(self.attn_drop, train))
+        y = attention(query, key, value, bias, scale, weight_dropout(self.attn_drop, train))
         y = Linear(x.shape[-1], name="proj")(y.reshape(x.shape))
         return nn.Dropout(self.proj_drop)(y, deterministic=not train)
 

@@ -23,9 +23,7 @@ def log_softmax(x):
 
 def test_both_branches_learn_and_their_sum_is_scored():
     logits = HEAD.apply({"params": PARAMS}, FEATURES)
-    expected = [
-        x @ PARAMS[name]["kernel"] + PARAMS[name]["bias"] for x, name in zip(FEATURES[-1], PARAMS, strict=True)
-    ]
+    expected = [x @ PARAMS[name]["kernel"] + PARAMS[name]["bias"] for x, name in zip(FEATURES[-1], PARAMS, strict=True)]
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
     scores = HEAD.apply({"params": PARAMS}, logits, method="scores")
     np.testing.assert_allclose(scores, np.exp(log_softmax(sum(expected))), rtol=1e-5)
