@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxcls.errors import UserError
-from jaxcls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling
+from jaxcls.models import build_classifier
+from jaxcls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, HRFuseScales
 
 X = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
 
@@ -52,3 +53,23 @@ def test_the_generalised_mean_without_a_parameter():
 def test_features_of_another_rank(neck):
     with pytest.raises(UserError, match=r"features of shape \(2, 3, 20\)"):
         neck.init(jax.random.key(0), (X.reshape(2, 3, 20),))
+
+
+def test_maps_of_other_channels_are_not_fused():
+    maps = tuple(jnp.zeros((1, 8 // 2**i, 8 // 2**i, 4)) for i in range(4))
+    with pytest.raises(UserError, match=r"in_channels=\(4, 8, 16, 32\), but the features have \(4, 4, 4, 4\)"):
+        jax.eval_shape(HRFuseScales((4, 8, 16, 32)).init, jax.random.key(0), maps)
+    with pytest.raises(UserError, match=r"in_channels=\(4, 8\); expected 4 of them"):
+        HRFuseScales((4, 8))
+
+
+def test_several_necks_in_a_list():
+    gem, gap = {"type": "GeneralizedMeanPooling"}, {"type": "GlobalAveragePooling"}
+    config = {"type": "ImageClassifier", "backbone": {"type": "ResNet", "depth": 18}, "head": {"type": "LinearClsHead"}}
+    made = build_classifier({**config, "neck": [gem]})
+    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    assert jax.eval_shape(made.init, jax.random.key(0), images)["params"]["neck"].keys() == {"0"}  # as in nn.Sequential
+    with pytest.raises(UserError, match=r"model.neck\[1\]: 'GAP' is not in"):
+        build_classifier({**config, "neck": [gap, {"type": "GAP"}]})
+    with pytest.raises(UserError, match=r"model\.neck: expected a dict with a 'type', or a list of them"):
+        build_classifier({**config, "neck": "GlobalAveragePooling"})
