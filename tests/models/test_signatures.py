@@ -1,6 +1,6 @@
 """Every class of the original, and every argument of its constructor, is here under its name.
 
-`tests/golden/signatures.json` holds them, read off MMClassification 0.25 and MMCV 1.7.2; left out are CSPNet, the base of
+`tests/golden/signatures.json` holds them, read off MMClassification 0.25; left out are CSPNet, the base of
 the three networks of that kind, TIMMBackbone, which wraps another library, and Accuracy, which is a metric here.
 """
 
