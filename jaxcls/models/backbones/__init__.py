@@ -6,6 +6,7 @@ from jaxcls.models.backbones.conformer import Conformer
 from jaxcls.models.backbones.convmixer import ConvMixer
 from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.cspnet import CSPDarkNet, CSPResNet, CSPResNeXt
+from jaxcls.models.backbones.deit3 import DeiT3
 from jaxcls.models.backbones.densenet import DenseNet
 from jaxcls.models.backbones.efficientformer import EfficientFormer
 from jaxcls.models.backbones.efficientnet import EfficientNet

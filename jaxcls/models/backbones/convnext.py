@@ -28,7 +28,7 @@ from jaxcls.models.layers import (
 from jaxcls.models.layers.initializers import constant
 
 _LN2D: Config = nn.FrozenDict({"type": "LN2d", "eps": 1e-6})
-_INIT_V2 = nn.FrozenDict({"type": "TruncNormal", "layer": ("Conv2d", "Linear"), "std": 0.02, "bias": 0.0})
+_INIT_V2: Config = nn.FrozenDict({"type": "TruncNormal", "layer": ("Conv2d", "Linear"), "std": 0.02, "bias": 0.0})
 
 # section 3 of the first paper, appendix A of the second
 _ARCHITECTURES = architectures(

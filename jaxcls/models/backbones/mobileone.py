@@ -134,7 +134,7 @@ class MobileOne(Backbone):
         settings = self.settings
         layers = Layers(self.conv_cfg, self.norm_cfg, self.act_cfg, self.norm_eval)
         widths = [int(base * factor) for base, factor in zip(_BASE_CHANNELS, settings["width_factor"], strict=True)]
-        common = {"layers": layers, "deploy": self.deploy}
+        common: dict[str, Any] = {"layers": layers, "deploy": self.deploy}
         x = MobileOneBlock(min(64, widths[0]), 3, 1, 2, **common, name="stage0")(x, self.trains(0, train))
         outputs = []
         for stage, (width, depth) in enumerate(zip(widths, settings["num_blocks"], strict=True)):

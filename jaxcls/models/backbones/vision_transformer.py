@@ -1,6 +1,7 @@
 """Vision Transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), and as DeiT (Touvron et al. 2021, arXiv:2012.12877).
 
-After mmcls/models/backbones/vision_transformer.py.
+After mmcls/models/backbones/vision_transformer.py; what DINOv2 (Oquab et al. 2023, arXiv:2304.07193) and CLIP need is
+after mmpretrain's file of that name, registers (Darcet et al. 2023, arXiv:2309.16588) are after timm's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from jaxcls.models.layers import (
     DropPath,
     MultiheadAttention,
     PatchEmbed,
+    SwiGLUFFN,
     build_norm,
     drop_path_rates,
     fit_pos_embed,
@@ -50,6 +52,9 @@ _ARCHITECTURES = architectures(
 )
 
 
+_OUT_TYPES = ("cls_token", "featmap", "avg_featmap", "raw")
+
+
 def _norm(norm_cfg: Config, index: int) -> nn.Module:
     return build_norm(norm_cfg, norm_name(norm_cfg, index))
 
@@ -66,6 +71,12 @@ class TransformerEncoderLayer(nn.Module):
         num_fcs: layers of the feed-forward part.
         qkv_bias: whether query, key and value have a bias.
         xavier_ffn: the feed-forward part starts as the Vision Transformer's, whatever `init_cfg` says.
+        ffn_type: `origin`, or `swiglu_fused`: gated, with two thirds of the width.
+        layer_scale_init_value: where the learnt factors on both parts start; 0: there are none.
+        shared_norm: the first norm is the second part's too.
+
+    Raises:
+        UserError: another `ffn_type`.
     """
 
     num_heads: int
@@ -78,30 +89,50 @@ class TransformerEncoderLayer(nn.Module):
     act_cfg: Config = GELU
     norm_cfg: Config = LN
     xavier_ffn: bool = True
+    ffn_type: str = "origin"
+    layer_scale_init_value: float = 0.0
+    shared_norm: bool = False
     init_cfg: Any = None
+
+    def __post_init__(self) -> None:
+        if self.ffn_type not in ("origin", "swiglu_fused"):
+            raise UserError(f"ffn_type={self.ffn_type!r}; allowed: origin, swiglu_fused")
+        super().__post_init__()
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with dropout and stochastic depth."""
-        attn = MultiheadAttention(self.num_heads, self.attn_drop_rate, self.drop_rate, self.qkv_bias, name="attn")
-        ffn = FFN(
-            self.feedforward_channels,
-            self.num_fcs,
-            self.act_cfg,
+        attn = MultiheadAttention(
+            self.num_heads,
+            self.attn_drop_rate,
             self.drop_rate,
-            kernel_init=xavier(distribution="uniform") if self.xavier_ffn else None,
-            bias_init=normal(std=1e-6) if self.xavier_ffn else None,
-            name="ffn",
+            self.qkv_bias,
+            layer_scale_init_value=self.layer_scale_init_value,
+            name="attn",
         )
-        drop_path = DropPath(self.drop_path_rate)
-        x = x + drop_path(attn(_norm(self.norm_cfg, 1)(x, train), train), train)
-        return x + drop_path(ffn(_norm(self.norm_cfg, 2)(x, train), train), train)
+        drop_path, first, second = DropPath(self.drop_path_rate), _norm(self.norm_cfg, 1), _norm(self.norm_cfg, 2)
+        x = x + drop_path(attn(first(x, train), train), train)
+        y = second(x, train)  # its parameters are in the checkpoint, whether they are used or not
+        y = first(x, train) if self.shared_norm else y
+        return x + drop_path(self._ffn()(y, train), train)
+
+    def _ffn(self) -> nn.Module:
+        common: dict[str, Any] = {
+            "layer_scale_init_value": self.layer_scale_init_value,
+            "kernel_init": xavier(distribution="uniform") if self.xavier_ffn else None,
+            "bias_init": normal(std=1e-6) if self.xavier_ffn else None,
+            "name": "ffn",
+        }
+        if self.ffn_type == "swiglu_fused":
+            return SwiGLUFFN((self.feedforward_channels * 2 // 3 + 7) // 8 * 8, **common)
+        return FFN(self.feedforward_channels, self.num_fcs, self.act_cfg, self.drop_rate, **common)
 
 
 class VisionTransformer(Backbone):
     """Images (N, H, W, C) -> for each of `out_indices` (patches (N, H', W', D), class token (N, D)), or patches alone.
 
-    Images of another size than `img_size` are taken too: the position embedding is resized.
+    With `out_type` it is one array for each. Images of another size than `img_size` are taken too: the position
+    embedding is resized.
 
     Attributes:
         arch: s(mall), b(ase), l(arge), h(uge), deit-t(iny), deit-s(mall), deit-b(ase), eva-g(iant), dinov2-s(mall),
@@ -119,6 +150,13 @@ class VisionTransformer(Backbone):
         frozen_stages: so many layers, and what is before them, are not trained; 0 and below: none.
         output_cls_token: the class token is returned too.
         interpolate_mode: how the position embedding is resized.
+        out_type: what is returned, as in mmpretrain: `cls_token` (N, D), `featmap` (N, H', W', D), `avg_featmap`, its
+            mean, normed, (N, D), or `raw`, all tokens (N, L, D). None: what `output_cls_token` and `avg_token` say.
+            With it, `with_cls_token=False` means that there is no class token at all.
+        layer_scale_init_value: where the learnt factors on the layers' parts start; 0: there are none.
+        pre_norm: a norm before the first layer, and patches without a bias.
+        num_register_tokens: more tokens that belong to no patch, without positions, returned in `raw` alone.
+        class_position: whether the class token has a position.
         patch_cfg: arguments of `PatchEmbed` that differ.
         layer_cfgs: arguments of `TransformerEncoderLayer` that differ; a dict, or one for each layer.
         with_cp: activations of a layer are computed again in the backward pass, to save memory.
@@ -142,6 +180,11 @@ class VisionTransformer(Backbone):
     frozen_stages: int = -1
     output_cls_token: bool = True
     interpolate_mode: str = "bicubic"
+    out_type: str | None = None
+    layer_scale_init_value: float = 0.0
+    pre_norm: bool = False
+    num_register_tokens: int = 0
+    class_position: bool = True
     patch_cfg: Config = nn.FrozenDict()
     layer_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
     with_cp: bool = False
@@ -149,14 +192,18 @@ class VisionTransformer(Backbone):
 
     token_inits: ClassVar[Mapping[str, Initializer]] = {"cls_token": constant(0.0)}  # in order, before the patches
     layout: ClassVar[Layout] = Layout(
-        stem=("patch_embed", "cls_token", "dist_token", "pos_embed"),
+        stem=("patch_embed", "cls_token", "dist_token", "register_tokens", "pos_embed", "pre_norm"),
         blocks=("layers.{stage}",),
         rest=("ln1", "ln2", "bn1", "bn2", "gn1", "gn2"),
         first=0,
     )
 
     def __post_init__(self) -> None:
-        if self.output_cls_token and not self.with_cls_token:
+        if self.out_type not in (None, *_OUT_TYPES):
+            raise UserError(f"out_type={self.out_type!r}; allowed: {', '.join(_OUT_TYPES)}")
+        if self.out_type == "cls_token" and not self.with_cls_token:
+            raise UserError("out_type='cls_token' needs with_cls_token=True")
+        if self.out_type is None and self.output_cls_token and not self.with_cls_token:
             raise UserError("output_cls_token=True needs with_cls_token=True")
         super().__post_init__()
 
@@ -173,10 +220,21 @@ class VisionTransformer(Backbone):
     def frozen_through(self) -> int:
         return self.frozen_stages if self.frozen_stages > 0 else -1
 
+    @property
+    def own_tokens(self) -> Mapping[str, Initializer]:
+        """The tokens, but for registers, that there are parameters of."""
+        return {} if self.out_type and not self.with_cls_token else self.token_inits
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether patches are averaged and normed."""
+        return self.avg_token if self.out_type is None else self.out_type == "avg_featmap"
+
     def stage_of(self, name: str) -> float | None:
-        """The norm after the last layer goes with that layer."""
-        stage, last_norm = super().stage_of(name), norm_name(self.norm_cfg, 1)
-        return self.num_outputs if stage == LAST and name.startswith(f"{last_norm}.") else stage
+        """The norms after the last layer go with that layer."""
+        stage = super().stage_of(name)
+        last = {norm_name(self.norm_cfg, index) for index in ((1, 2) if self.out_type else (1,))}
+        return self.num_outputs if stage == LAST and name.split(".")[0] in last else stage
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Any, ...]:
@@ -184,24 +242,44 @@ class VisionTransformer(Backbone):
         depth = self.num_outputs
         patch_embed = self._patch_embed()
         x = patch_embed(x, train)
-        height, width = x.shape[1:3]
+        size = (x.shape[1], x.shape[2])
         x = self._tokens(x, patch_embed.resolution(pair(self.img_size)), self.trains(0, train))
-        patch_norm = _norm(self.norm_cfg, 2) if self.avg_token else None
+        if self.pre_norm:
+            x = build_norm(self.norm_cfg, "pre_norm")(x, train)
+        patch_norm = _norm(self.norm_cfg, 2) if self.is_averaged else None
         outputs = []
         for index in range(depth):
-            x = self._layer(index, train)(x, self.trains(index + 1, train))
+            x = self._run_layer(index, x, size, train)
             if index == depth - 1 and self.final_norm:
                 x = _norm(self.norm_cfg, 1)(x, train)
             if index in self.returned:
-                count = len(self.token_inits) if self.with_cls_token else 0
-                patches = x[:, count:]
-                if patch_norm is None:
-                    patches = patches.reshape(len(x), height, width, -1)
-                else:
-                    patches = patch_norm(jnp.mean(patches, 1, dtype=jnp.float32).astype(x.dtype), train)
-                tokens = (x[:, i] for i in range(count))
-                outputs.append((patches, *tokens) if self.output_cls_token else patches)
+                outputs.append(self._output(x, size, patch_norm, train))
         return tuple(outputs)
+
+    @property
+    def layer_arguments(self) -> Mapping[str, Any]:
+        """More arguments of the layers."""
+        return {"layer_scale_init_value": self.layer_scale_init_value}
+
+    def _run_layer(self, index: int, x: Array, size: tuple[int, int], train: bool) -> Array:
+        return self._layer(index, train)(x, self.trains(index + 1, train))
+
+    @nn.nowrap
+    def _output(self, x: Array, size: tuple[int, int], patch_norm: nn.Module | None, train: bool) -> Any:
+        """What is returned of the tokens (N, L, D)."""
+        if self.out_type == "raw":
+            return x
+        if self.out_type == "cls_token":
+            return x[:, 0]
+        count = len(self.own_tokens) if self.with_cls_token else 0
+        patches = x[:, count + self.num_register_tokens :]
+        if patch_norm is not None:
+            patches = patch_norm(jnp.mean(patches, 1, dtype=jnp.float32).astype(x.dtype), train)
+        else:
+            patches = patches.reshape(len(x), *size, -1)
+        if self.out_type is not None or not self.output_cls_token:
+            return patches
+        return (patches, *(x[:, i] for i in range(count)))
 
     @nn.nowrap
     def _patch_embed(self) -> PatchEmbed:
@@ -212,19 +290,27 @@ class VisionTransformer(Backbone):
             embed_dims=self.settings["embed_dims"],
             kernel_size=self.patch_size,
             stride=self.patch_size,
+            bias=not self.pre_norm,
             name="patch_embed",
         )
 
     def _tokens(self, patches: Array, own_size: tuple[int, int], train: bool) -> Array:
         """Patches (N, H', W', D) -> (N, L, D): the tokens, where they are on, and they, with positions."""
         n, *size, width = patches.shape
-        tokens = [self.param(name, init, (1, 1, width), jnp.float32) for name, init in self.token_inits.items()]
+        inits, registers = self.own_tokens, self.num_register_tokens
+        tokens = [self.param(name, init, (1, 1, width), jnp.float32) for name, init in inits.items()]
         tokens = [jnp.broadcast_to(token.astype(patches.dtype), (n, 1, width)) for token in tokens]
-        x = jnp.concatenate([*tokens, patches.reshape(n, -1, width)], axis=1)
-        shape = (1, len(tokens) + own_size[0] * own_size[1], width)
+        placed, patches = len(tokens) if self.class_position else 0, patches.reshape(n, -1, width)
+        x = jnp.concatenate([*tokens[:placed], patches], axis=1)
+        shape = (1, placed + own_size[0] * own_size[1], width)
         pos_embed = self.param("pos_embed", trunc_normal(std=0.02), shape, jnp.float32)
-        x = x + resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, len(tokens)).astype(x.dtype)
+        x = x + resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, placed).astype(x.dtype)
         x = nn.Dropout(self.drop_rate)(x, deterministic=not train)
+        x = jnp.concatenate([*tokens[placed:], x], axis=1)
+        if registers:
+            own = self.param("register_tokens", normal(std=1e-6), (1, registers, width), jnp.float32).astype(x.dtype)
+            before, after = x[:, : len(tokens)], x[:, len(tokens) :]
+            x = jnp.concatenate([before, jnp.broadcast_to(own, (n, registers, width)), after], axis=1)
         return x if self.with_cls_token else x[:, len(tokens) :]
 
     def _layer(self, index: int, train: bool) -> nn.Module:
@@ -238,6 +324,7 @@ class VisionTransformer(Backbone):
             drop_path_rate=drop_path_rates(self.drop_path_rate, [self.num_outputs])[0][index],
             qkv_bias=self.qkv_bias,
             norm_cfg=self.norm_cfg,
+            **self.layer_arguments,
             name=f"layers.{index}",
         )
 
@@ -247,7 +334,10 @@ class VisionTransformer(Backbone):
         if path != ("pos_embed",):
             return value
         own_size = self._patch_embed().resolution(pair(self.img_size))
-        return fit_pos_embed(value, shape, own_size, self.interpolate_mode, len(self.token_inits))
+        placed = len(self.own_tokens) if self.class_position else 0
+        if self.out_type and not self.own_tokens and value.ndim == 3 and value.shape[1] == shape[1] + 1:
+            value = value[:, 1:]  # there is no class token here that could have a position
+        return fit_pos_embed(value, shape, own_size, self.interpolate_mode, placed)
 
 
 class DistilledVisionTransformer(VisionTransformer):

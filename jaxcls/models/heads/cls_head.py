@@ -67,11 +67,15 @@ class Head(nn.Module):
     def pre_logits(self, features: Features, train: bool = False) -> Any:
         """What the last layer sees, (N, D), of the backbone's or neck's features: the last of a tuple.
 
+        Of patches with one class token it is the token, as in mmpretrain, whose backbones give that alone.
+
         Raises:
             UserError: features of another shape, or of another width than `in_channels`.
         """
         feature: Any = features[-1] if isinstance(features, tuple | list) else features
         name, width = type(self).__name__, getattr(self, "in_channels", None)
+        if isinstance(feature, tuple | list) and [part.ndim for part in feature] == [4, 2]:
+            feature = feature[1]
         if isinstance(feature, tuple | list):
             raise UserError(f"{name}: needs one feature (N, D), got {len(feature)} of them: set output_cls_token=False")
         if feature.ndim != 2:

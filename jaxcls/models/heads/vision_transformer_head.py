@@ -56,7 +56,7 @@ class TokenHead(Head):
             UserError: features without them or of another width.
         """
         name, last = type(self).__name__, features[-1]
-        found = last[1:] if isinstance(last, tuple | list) else ()
+        found = last[1:] if isinstance(last, tuple | list) else (last,) if last.ndim == 2 else ()
         if len(found) != len(wanted) or any(token.ndim != 2 for token in found):
             raise UserError(f"{name} needs {' and '.join(wanted)}: a backbone with output_cls_token=True")
         for token in found:

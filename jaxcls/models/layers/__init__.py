@@ -23,6 +23,7 @@ from jaxcls.models.layers.position import (
     resize_relative_position_bias_table,
 )
 from jaxcls.models.layers.se_layer import SELayer
+from jaxcls.models.layers.swiglu_ffn import SwiGLUFFN
 from jaxcls.models.layers.window_attention import ShiftWindowMSA, WindowMSAV2
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "PatchMerging",
     "SELayer",
     "ShiftWindowMSA",
+    "SwiGLUFFN",
     "WindowMSAV2",
     "attention",
     "avg_pool",

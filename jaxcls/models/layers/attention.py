@@ -14,6 +14,7 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.layers.conv import Linear
 from jaxcls.models.layers.initializers import constant, xavier
+from jaxcls.models.layers.layer_scale import LayerScale
 
 
 def attention(
@@ -101,6 +102,7 @@ class MultiheadAttention(nn.Module):
         qk_scale: a factor on the logits in place of 1 / sqrt(embed_dims / num_heads).
         embed_dims: width of the output; None: D.
         v_shortcut: the values are added to the output, as there is no other shortcut where the width changes; one head.
+        layer_scale_init_value: where `LayerScale` on the projection starts; 0: there is none.
 
     Raises:
         UserError: `v_shortcut` with several heads.
@@ -113,6 +115,7 @@ class MultiheadAttention(nn.Module):
     qk_scale: float | None = None
     embed_dims: int | None = None
     v_shortcut: bool = False
+    layer_scale_init_value: float = 0.0
 
     def __post_init__(self) -> None:
         if self.v_shortcut and self.num_heads != 1:
@@ -127,6 +130,8 @@ class MultiheadAttention(nn.Module):
         query, key, value = split_heads(qkv, self.num_heads)
         y = attention(query, key, value, scale=self.qk_scale, dropout=weight_dropout(self.attn_drop, train))
         y = Linear(width, name="proj")(y.reshape(*x.shape[:2], width))
+        if self.layer_scale_init_value > 0:
+            y = LayerScale(self.layer_scale_init_value, name="gamma1")(y)
         y = nn.Dropout(self.proj_drop)(y, deterministic=not train)
         return y + value[:, :, 0] if self.v_shortcut else y
 

@@ -1,4 +1,4 @@
-"""Learnt factors on a residual branch (Touvron et al. 2021, arXiv:2103.17239; mmcls/models/utils/layer_scale.py)."""
+"""A learnt factor a channel on a residual branch (Touvron et al. 2021, arXiv:2103.17239)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.models.layers.initializers import constant, from_init_cfg
+from jaxcls.models.layers.initializers import constant
 
 
 class LayerScale(nn.Module):
-    """A factor for each channel, 1e-5 at first unless an `init_cfg` speaks of `LayerScale`: (..., C) -> same."""
+    """(..., C) -> same; `init_value` is where the factors start."""
+
+    init_value: float = 1e-5
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """In the dtype of `x`."""
-        init = from_init_cfg(self, ("LayerScale",), constant(1e-5), is_bias=False)
-        return x * self.param("weight", init, (x.shape[-1],), jnp.float32).astype(x.dtype)
+        return x * self.param("weight", constant(self.init_value), (x.shape[-1],), jnp.float32).astype(x.dtype)

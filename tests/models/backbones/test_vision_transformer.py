@@ -171,3 +171,42 @@ def test_messages(make, message):
 
 def run(backbone):
     jax.eval_shape(backbone.init, jax.random.key(0), X)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "positions"),
+    [
+        ({"out_type": "cls_token"}, (2, 16), 17),
+        ({"out_type": "featmap"}, (2, 4, 4, 16), 17),
+        ({"out_type": "avg_featmap"}, (2, 16), 17),
+        ({"out_type": "raw"}, (2, 17, 16), 17),
+        ({"out_type": "raw", "with_cls_token": False}, (2, 16, 16), 16),
+        ({"out_type": "raw", "num_register_tokens": 4, "class_position": False}, (2, 21, 16), 16),
+        ({"out_type": "featmap", "num_register_tokens": 4, "pre_norm": True}, (2, 4, 4, 16), 17),
+    ],
+)
+def test_what_out_type_gives(arguments, shape, positions):
+    arch = {"embed_dims": 16, "num_layers": 1, "num_heads": 2, "feedforward_channels": 24}
+    layer_cfgs = {"ffn_type": "swiglu_fused"}
+    made = VisionTransformer(arch, 16, 4, layer_scale_init_value=1e-5, layer_cfgs=layer_cfgs, **arguments)
+    images = jax.ShapeDtypeStruct((2, 16, 16, 3), jnp.float32)
+    variables = jax.eval_shape(made.init, jax.random.key(0), images)
+    assert jax.eval_shape(made.apply, variables, images)[0].shape == shape
+    params = variables["params"]
+    assert params["pos_embed"].shape == (1, positions, 16)
+    assert ("cls_token" in params) == arguments.get("with_cls_token", True)
+    assert params["layers.0"]["ffn"]["w12"]["kernel"].shape == (16, 32)  # two thirds of 24, twice
+
+
+def test_registers_stand_between_class_token_and_patches():
+    arch = {"embed_dims": 16, "num_layers": 1, "num_heads": 2, "feedforward_channels": 16}
+    common = {"img_size": 16, "patch_size": 4, "class_position": False, "final_norm": False, "out_type": "raw"}
+    common["layer_cfgs"] = {"drop_path_rate": 0.0}
+    made = VisionTransformer(arch, num_register_tokens=2, **common)
+    images = jax.random.normal(jax.random.key(1), (1, 16, 16, 3))
+    params = made.init(jax.random.key(0), images)["params"]
+    tokens = made.apply({"params": params}, images)[0]
+    moved = {**params, "register_tokens": params["register_tokens"] + 1.0, "cls_token": params["cls_token"] + 2.0}
+    change = np.abs(made.apply({"params": moved}, images)[0] - tokens).mean(-1)[0]
+    assert change[0] > change[3:].max()
+    assert change[1:3].min() > change[3:].max()

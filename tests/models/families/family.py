@@ -24,6 +24,7 @@ class Family:
         checkpointed: blocks that `with_cp` wraps; 0: the family has no such argument.
         wrong: arguments that are refused -> part of the message.
         norm_eval: whether `norm_eval` has an effect, where there is such an argument.
+        unused: ends of the names of parameters that are in the original's checkpoints and do nothing.
         exact: whether batch statistics of this variant are stable enough to compare two precisions.
     """
 
@@ -39,3 +40,4 @@ class Family:
     wrong: tuple[tuple[dict[str, Any], str], ...] = ()
     norm_eval: bool = True
     exact: bool = True
+    unused: tuple[str, ...] = ()
