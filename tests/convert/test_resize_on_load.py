@@ -101,6 +101,23 @@ def test_the_class_and_the_distillation_token_stay():
     np.testing.assert_allclose(after[0, 2:].reshape(5, 5, 8), expected, atol=2e-6)
 
 
+def test_mvits_positions():
+    arch = {"embed_dims": 4, "num_layers": 2, "num_heads": 1, "downscale_indices": (1,)}
+    backbone = {"type": "MViT", "arch": arch, "img_size": 16, "use_abs_pos_embed": True}
+    head = {"type": "LinearClsHead", "in_channels": 8, "num_classes": 3}
+    model = {"type": "ImageClassifier", "neck": {"type": "GlobalAveragePooling"}, "head": head}
+    given = state_dict(build_classifier({**model, "backbone": backbone}), (16, 16))
+    made = build_classifier({**model, "backbone": {**backbone, "img_size": 32}})
+    found = export_state_dict(made, convert_state_dict(made, given, (32, 32, 3)))
+    expected = resized_grid(given["backbone.pos_embed"].reshape(4, 4, 4), (8, 8))
+    np.testing.assert_allclose(found["backbone.pos_embed"].reshape(8, 8, 4), expected, atol=2e-6)
+    for block in range(2):
+        for axis in "hw":
+            name = f"backbone.blocks.{block}.attn.rel_pos_{axis}"
+            expected = np.apply_along_axis(resized, 0, given[name], (15, 7)[block], "bilinear")
+            np.testing.assert_allclose(found[name], expected, atol=2e-6)
+
+
 @pytest.mark.parametrize(
     ("backbone", "name", "shape"),
     [

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from jaxcls.errors import UserError
-from jaxcls.models.layers import ShiftWindowMSA
-from jaxcls.models.layers.window_attention import relative_position_index, shift_mask, window_partition, window_reverse
+from jaxcls.models.layers import ShiftWindowMSA, WindowMSAV2
+from jaxcls.models.layers.window_attention import (
+    log_spaced_places,
+    relative_position_index,
+    shift_mask,
+    window_partition,
+    window_reverse,
+)
 
 
 def normal(*shape, seed=0):
@@ -93,6 +99,66 @@ def test_is_its_definition_both_directions(size, window, shift, pad_small_map, s
     )
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert np.abs(a - b).max() <= 1e-5 * max(np.abs(b).max(), 1.0)
+
+
+@pytest.mark.parametrize("pretrained", [0, 5])
+def test_version_2_is_its_definition_both_directions(pretrained):
+    layer = WindowMSAV2(window_size=3, num_heads=2, cpb_mlp_hidden_dims=4, pretrained_window_size=pretrained)
+    x = normal(2, 9, 8)
+    params = parameters(layer, x) | {"logit_scale": np.float32([[[0.5]], [[1.0]]])}
+
+    def plain(params, x):
+        zeros = jnp.zeros(8)
+        qkv = x @ params["qkv"]["kernel"] + jnp.concatenate([params["q_bias"], zeros, params["v_bias"]])
+        query, key, value = jnp.moveaxis(qkv.reshape(2, 9, 3, 2, 4), 2, 0)
+        query, key = (y / jnp.linalg.norm(y, axis=-1, keepdims=True) for y in (query, key))
+        row, column = np.divmod(np.arange(9), 3)
+        apart = np.stack([place[:, None] - place for place in (row, column)], -1) / ((pretrained or 3) - 1)
+        apart = jnp.asarray(np.sign(apart) * np.log2(np.abs(8 * apart) + 1) / 3, jnp.float32)
+        hidden = jax.nn.relu(apart @ params["cpb_mlp.0"]["kernel"] + params["cpb_mlp.0"]["bias"])
+        bias = 16 * jax.nn.sigmoid(hidden @ params["cpb_mlp.2"]["kernel"])
+        scale = jnp.minimum(jnp.exp(params["logit_scale"]), 100)
+        logits = jnp.einsum("nlhd,nshd->nhls", query, key) * scale + bias.transpose(2, 0, 1)
+        y = jnp.einsum("nhls,nshd->nlhd", jax.nn.softmax(logits), value).reshape(x.shape)
+        return y @ params["proj"]["kernel"] + params["proj"]["bias"]
+
+    found, expected = (
+        jax.jit(jax.value_and_grad(lambda params, x, f=f: jnp.sum(jnp.sin(f(params, x))), argnums=(0, 1)))(params, x)
+        for f in (lambda params, x: layer.apply({"params": params}, x), plain)
+    )
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert np.abs(a - b).max() <= 1e-5 * max(np.abs(b).max(), 1.0)
+
+
+def test_the_learnt_scale_is_at_most_100():
+    layer, x = WindowMSAV2(window_size=2, num_heads=1, cpb_mlp_hidden_dims=2), 1 + 0.05 * normal(1, 4, 4)
+    params = parameters(layer, x)
+
+    def output(logit_scale):
+        return layer.apply({"params": params | {"logit_scale": np.full((1, 1, 1), logit_scale, np.float32)}}, x)
+
+    np.testing.assert_array_equal(output(np.log(100)), output(9.0))
+    assert np.any(output(np.log(50)) != output(9.0))
+
+
+def test_places_are_on_a_logarithmic_scale():
+    places = log_spaced_places(8).reshape(15, 15, 2)
+    np.testing.assert_allclose(places[0, 14], [-np.log2(9) / 3, np.log2(9) / 3], rtol=1e-6)
+    np.testing.assert_array_equal(places[7, 7], 0)
+    np.testing.assert_allclose(log_spaced_places(16, 8).reshape(31, 31, 2)[8:23, 8:23], places, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"window_size": 1}, "windows of at least 2x2"),
+        ({"window_size": 4, "pretrained_window_size": 1}, "windows of at least 2x2"),
+        ({"window_size": 4, "qk_scale": 1.0}, "the scale is learnt here"),
+    ],
+)
+def test_what_version_2_refuses(arguments, message):
+    with pytest.raises(UserError, match=message):
+        WindowMSAV2(num_heads=1, **arguments)
 
 
 def test_dropout_only_in_training():
