@@ -102,33 +102,40 @@ def _tuple(names: Names) -> tuple[str, ...]:
 
 
 class _Index:
-    """One side of a table's rows as one pattern."""
+    """One side of a table's rows: beginnings without numbers by themselves, the others as one pattern."""
 
     def __init__(self, rows: list[tuple[Row, tuple[str, ...], tuple[str, ...]]]) -> None:
-        self._entries: dict[str, tuple[Row, int, tuple[str, ...]]] = {}
-        patterns = []
-        for row, own, others in rows:
-            for place, beginning in enumerate(own):
-                key = f"row{len(self._entries)}"
-                self._entries[key] = (row, place, others)
-                patterns.append(_pattern(beginning, key))
-        self._pattern = re.compile("|".join(patterns))
+        named = [(beginning, row, i, others) for row, own, others in rows for i, beginning in enumerate(own)]
+        self._entries = [(row, place, others) for _, row, place, others in named]
+        beginnings = [beginning for beginning, *_ in named]
+        self._plain = {text: i for i, text in reversed([*enumerate(beginnings)]) if "{" not in text}
+        patterns = [_pattern(text, f"row{i}") for i, text in enumerate(beginnings) if "{" in text]
+        self._numbered = re.compile("|".join(patterns)) if patterns else None
 
     def find(self, name: str) -> Found | None:
-        match = self._pattern.match(name)
-        if match is None or match.lastgroup is None:
+        """The first row whose beginning the name has."""
+        fitting: list[tuple[int, int, dict[str, str]]] = [
+            (self._plain[text], len(text), {}) for text in _beginnings(name) if text in self._plain
+        ]
+        if self._numbered and (match := self._numbered.match(name)):
+            numbers = {key.rpartition("_")[2]: text for key, text in match.groupdict().items() if text and "_" in key}
+            fitting.append((int(str(match.lastgroup).removeprefix("row")), match.end(), numbers))
+        if not fitting:
             return None
-        row, place, others = self._entries[match.lastgroup]
-        rest = name[match.end() :]
-        rest = rest if rest.startswith(".") or not rest else f".{rest}"
-        numbers = {key.rpartition("_")[2]: number for key, number in match.groupdict().items() if number and "_" in key}
+        first, end, numbers = min(fitting, key=lambda found: found[0])
+        row, place, others = self._entries[first]
+        rest = name[end:] if end else f".{name}"
         return Found(row, place, tuple((other.format(**numbers) + rest).lstrip(".") for other in others))
+
+
+def _beginnings(name: str) -> list[str]:
+    """All that a name begins with, up to a dot or its end."""
+    ends = [i for i, letter in enumerate(name) if letter == "."]
+    return ["", *(name[:end] for end in ends), name]
 
 
 def _pattern(beginning: str, key: str) -> str:
     """A regular expression for names that begin so, its numbers as groups `key_i`."""
-    if not beginning:
-        return f"(?P<{key}>)"
     parts, seen = [], set[str]()
     for text, number in re.findall(r"([^{}]+)|\{(\w)\}", beginning):
         again = f"(?P={key}_{number})"
