@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 import jax
@@ -87,17 +88,23 @@ def test_softmax_is_float32_in_bfloat16(dropout):
     ],
 )
 def test_where_the_fused_kernel_is_used(monkeypatch, backend, capability, dtype, head_dim, expected):
-    monkeypatch.setattr(jax, "default_backend", lambda: backend)
-    monkeypatch.setattr(jax, "devices", lambda: [SimpleNamespace(compute_capability=capability)])
+    gpus = [SimpleNamespace(compute_capability=capability)] if backend == "gpu" else []
+    monkeypatch.setattr(sys.modules[_has_fused_kernel.__module__], "_gpus", lambda: gpus)
     query = jnp.zeros((1, 4, 2, head_dim), dtype)
     assert _has_fused_kernel(query) is expected
 
     used = []
-    monkeypatch.setattr(jax.nn, "dot_product_attention", lambda *_, implementation, **__: used.append(implementation))
+
+    def platform_dependent(*arguments, default, **others):
+        used.extend(form.keywords["implementation"] for form in others.values())
+        return default(*arguments)
+
+    monkeypatch.setattr(jax.lax, "platform_dependent", platform_dependent)
     attention(query, query, query)
     assert used == (["cudnn"] if expected else [])
     attention(query, query, query, bias=jnp.zeros((1, 1, 4, 4)))  # the kernel with a bias has no gradient for odd L
     attention(query, query, query, dropout=lambda weights: weights)
+    attention(query, query, query, scale=jnp.ones((2, 1, 1)))
     assert len(used) == expected
 
 
