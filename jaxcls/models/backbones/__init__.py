@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401
 from jaxcls.models.backbones.alexnet import AlexNet
+from jaxcls.models.backbones.beit import BEiTViT
 from jaxcls.models.backbones.conformer import Conformer
 from jaxcls.models.backbones.convmixer import ConvMixer
 from jaxcls.models.backbones.convnext import ConvNeXt

@@ -190,6 +190,7 @@ class VisionTransformer(Backbone):
     with_cp: bool = False
     init_cfg: Any = None
 
+    layer_class: ClassVar[type[nn.Module]] = TransformerEncoderLayer
     token_inits: ClassVar[Mapping[str, Initializer]] = {"cls_token": constant(0.0)}  # in order, before the patches
     layout: ClassVar[Layout] = Layout(
         stem=("patch_embed", "cls_token", "dist_token", "register_tokens", "pos_embed", "pre_norm"),
@@ -247,22 +248,24 @@ class VisionTransformer(Backbone):
         if self.pre_norm:
             x = build_norm(self.norm_cfg, "pre_norm")(x, train)
         patch_norm = _norm(self.norm_cfg, 2) if self.is_averaged else None
+        more = self._of_all_layers(size)
         outputs = []
         for index in range(depth):
-            x = self._run_layer(index, x, size, train)
+            x = self._layer(index, train)(x, self.trains(index + 1, train), *more)
             if index == depth - 1 and self.final_norm:
                 x = _norm(self.norm_cfg, 1)(x, train)
             if index in self.returned:
                 outputs.append(self._output(x, size, patch_norm, train))
         return tuple(outputs)
 
+    def _of_all_layers(self, size: tuple[int, int]) -> tuple[Any, ...]:
+        """What each layer is called with besides, for a map of `size`."""
+        return ()
+
     @property
     def layer_arguments(self) -> Mapping[str, Any]:
         """More arguments of the layers."""
-        return {"layer_scale_init_value": self.layer_scale_init_value}
-
-    def _run_layer(self, index: int, x: Array, size: tuple[int, int], train: bool) -> Array:
-        return self._layer(index, train)(x, self.trains(index + 1, train))
+        return {"layer_scale_init_value": self.layer_scale_init_value, "qkv_bias": self.qkv_bias}
 
     @nn.nowrap
     def _output(self, x: Array, size: tuple[int, int], patch_norm: nn.Module | None, train: bool) -> Any:
@@ -282,7 +285,7 @@ class VisionTransformer(Backbone):
         return (patches, *(x[:, i] for i in range(count)))
 
     @nn.nowrap
-    def _patch_embed(self) -> PatchEmbed:
+    def _patch_embed(self, **module: Any) -> PatchEmbed:
         return override(
             PatchEmbed,
             self.patch_cfg,
@@ -292,6 +295,7 @@ class VisionTransformer(Backbone):
             stride=self.patch_size,
             bias=not self.pre_norm,
             name="patch_embed",
+            **module,
         )
 
     def _tokens(self, patches: Array, own_size: tuple[int, int], train: bool) -> Array:
@@ -302,9 +306,7 @@ class VisionTransformer(Backbone):
         tokens = [jnp.broadcast_to(token.astype(patches.dtype), (n, 1, width)) for token in tokens]
         placed, patches = len(tokens) if self.class_position else 0, patches.reshape(n, -1, width)
         x = jnp.concatenate([*tokens[:placed], patches], axis=1)
-        shape = (1, placed + own_size[0] * own_size[1], width)
-        pos_embed = self.param("pos_embed", trunc_normal(std=0.02), shape, jnp.float32)
-        x = x + resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, placed).astype(x.dtype)
+        x = self._placed(x, own_size, (size[0], size[1]), placed)
         x = nn.Dropout(self.drop_rate)(x, deterministic=not train)
         x = jnp.concatenate([*tokens[placed:], x], axis=1)
         if registers:
@@ -313,16 +315,21 @@ class VisionTransformer(Backbone):
             x = jnp.concatenate([before, jnp.broadcast_to(own, (n, registers, width)), after], axis=1)
         return x if self.with_cls_token else x[:, len(tokens) :]
 
+    def _placed(self, x: Array, own_size: tuple[int, int], size: tuple[int, int], count: int) -> Array:
+        """Tokens (N, L, D), `count` of them before the patches, with their positions."""
+        shape = (1, count + own_size[0] * own_size[1], x.shape[-1])
+        pos_embed = self.param("pos_embed", trunc_normal(std=0.02), shape, jnp.float32)
+        return x + resize_pos_embed(pos_embed, own_size, size, self.interpolate_mode, count).astype(x.dtype)
+
     def _layer(self, index: int, train: bool) -> nn.Module:
         return override(
-            self.checkpointed(TransformerEncoderLayer, train),
+            self.checkpointed(self.layer_class, train),
             for_each(self.layer_cfgs, self.num_outputs, "layer_cfgs")[index],
             "layer_cfgs",
             num_heads=self.settings["num_heads"],
             feedforward_channels=self.settings["feedforward_channels"],
             drop_rate=self.drop_rate,
             drop_path_rate=drop_path_rates(self.drop_path_rate, [self.num_outputs])[0][index],
-            qkv_bias=self.qkv_bias,
             norm_cfg=self.norm_cfg,
             **self.layer_arguments,
             name=f"layers.{index}",

@@ -63,4 +63,27 @@ FAMILIES = {
         ),
         unused=(".ln2.scale", ".ln2.bias"),
     ),
+    "BEiTViT": Family(
+        {
+            "arch": {"embed_dims": 16, "num_layers": 2, "num_heads": 2, "feedforward_channels": 16},
+            "img_size": 16,
+            "patch_size": 4,
+            "drop_rate": 0.1,
+            "drop_path_rate": 0.2,
+        },
+        16,
+        neck=None,
+        least=None,
+        frozen={
+            1: ("patch_embed.", "cls_token", "layers.0."),
+            2: ("patch_embed.", "cls_token", "layers.", "ln2."),
+        },
+        checkpointed=2,
+        wrong=(
+            ({"use_shared_rel_pos_bias": True}, "use_rel_pos_bias and use_shared_rel_pos_bias exclude each other"),
+            ({"with_cls_token": False}, "biases for relative positions need the class token"),
+            ({"bias": "q"}, "bias='q'; allowed: True, False, qv_bias"),
+            ({"arch": "x"}, "arch='x'"),
+        ),
+    ),
 }
