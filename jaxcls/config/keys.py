@@ -13,7 +13,7 @@ from jaxcls.errors import UserError, refuse
 
 REQUIRED = ("model", "data", "optimizer", "runner")
 DEFAULTS: dict[str, Any] = {
-    "data": {"num_workers": 2, "worker_type": "thread", "order": {"type": "Shuffled"}},
+    "data": {"num_workers": 2, "worker_type": "thread", "sampler": {"type": "RandomSampler"}},
     "optimizer_config": {},
     "lr_config": {"policy": "fixed"},
     "momentum_config": None,

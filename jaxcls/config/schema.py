@@ -8,7 +8,7 @@ from typing import Any
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import construct, lookup
 from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value
-from jaxcls.data import batch_augment, order, sources, transforms
+from jaxcls.data import batch_augment, sampler, sources, transforms
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.optim.clipping import build_grad_clip
 from jaxcls.engine.optim.parse import parse
@@ -98,7 +98,7 @@ CONFIG: Mapping[str, Schema] = {
             "batch_size": COUNT,
             "num_workers": COUNT,
             "worker_type": TEXT,
-            "order": Slot(order),
+            "sampler": Slot(sampler),
             "train": SOURCE,
             "val": SOURCE,
             "test": SOURCE,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from jaxcls.data.dataset import Dataset
-from jaxcls.data.order import Order, Shuffled
+from jaxcls.data.sampler import RandomSampler, Sampler
 from jaxcls.data.transforms.base import Sample
 from jaxcls.errors import UserError
 
@@ -56,7 +56,7 @@ class TrainBatches(Batches):
         seed: 0 or more.
         process_index: which of the B / process_count rows to make.
         process_count: P.
-        order: of each epoch; `RepeatAugSampler()` repeats samples.
+        sampler: which samples an epoch visits; `RepeatAugSampler()` repeats some.
 
     Returns:
         `image`: uint8 (B/P, H, W, C), `label`: int32 (B/P,), or (B/P, K) with several labels an image.
@@ -71,12 +71,12 @@ class TrainBatches(Batches):
         seed: int,
         process_index: int = 0,
         process_count: int = 1,
-        order: Order = Shuffled(),  # noqa: B008 (immutable)
+        sampler: Sampler = RandomSampler(),  # noqa: B008 (immutable)
     ) -> None:
-        super().__init__(order.count(len(dataset)), batch_size, process_index, process_count)
+        super().__init__(sampler.count(len(dataset)), batch_size, process_index, process_count)
         if seed < 0:
             raise UserError(f"seed={seed!r}: expected 0 or more")
-        self.dataset, self.seed, self.order = dataset, seed, order
+        self.dataset, self.seed, self.sampler = dataset, seed, sampler
 
     @property
     def steps_per_epoch(self) -> int:
@@ -86,7 +86,7 @@ class TrainBatches(Batches):
     def __getitem__(self, step: int) -> Batch:
         epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
         positions = self._positions(step_in_epoch)
-        order = self.order.epoch(len(self.dataset), self.batch_size, self.seed, epoch)
+        order = self.sampler.epoch(len(self.dataset), self.batch_size, self.seed, epoch)
         rng = _SampleRng(self.seed, epoch)
         return _assemble(self.dataset.readable_sample, order[positions % len(order)], rng, positions)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import build, lookup
-from jaxcls.data import order
+from jaxcls.data import sampler
 from jaxcls.data.pipeline import (
     Dataset,
     EvalBatches,
@@ -71,8 +71,8 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
         val = evaluation_dataset(config, "val", dataset.classes, "data.train")
         evaluator = build_evaluator(config, "val", val, network)
     processes = (jax.process_index(), jax.process_count())
-    sample_order = build(data["order"], order, "data.order")
-    batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, order=sample_order)
+    samples = build(data["sampler"], sampler, "data.sampler")
+    batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, sampler=samples)
     loaders = {"train": _loader(batches, data, parallel)}
 
     kind, length = _runner_kind(config["runner"])

@@ -55,7 +55,11 @@ def test_config_dicts_and_arrays_become_plain():
         ("data", {"batch_size": 8}, r"data lacks train; required are batch_size, train"),
         ("data.batchsize", 8, r"data has no key 'batchsize'; did you mean 'batch_size'"),
         ("data.batch_size", "8", r"data\.batch_size: '8'; expected a whole number"),
-        ("data.order", {"type": "Shuffle"}, r"data\.order\.type: 'Shuffle' is not in .*did you mean 'Shuffled'"),
+        (
+            "data.sampler",
+            {"type": "RandomSample"},
+            r"data\.sampler\.type: 'RandomSample' .*did you mean 'RandomSampler'",
+        ),
         ("data.train.spilt", "a", r"data\.train: TFDS has no argument 'spilt'; did you mean 'split'"),
         ("data.train", [{"type": "TFD"}], r"data\.train\[0\]\.type: 'TFD' is not in .*did you mean 'TFDS'"),
         (

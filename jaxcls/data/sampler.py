@@ -1,4 +1,4 @@
-"""In which order an epoch visits the samples."""
+"""Which samples an epoch visits, in which order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from jaxcls.errors import UserError
 
-__all__ = ["RepeatAugSampler", "Shuffled"]  # what `type` may name
+__all__ = ["RandomSampler", "RepeatAugSampler"]  # what `type` may name
 
 
-class Order(Protocol):
-    """The order of each epoch, a function of its arguments."""
+class Sampler(Protocol):
+    """The samples of each epoch, a function of its arguments."""
 
     def count(self, samples: int) -> int:
         """How many places an epoch has."""
@@ -24,7 +24,7 @@ class Order(Protocol):
 
 
 @dataclass(frozen=True)
-class Shuffled:
+class RandomSampler:
     """All samples once, in a new random order each epoch."""
 
     def count(self, samples: int) -> int:
