@@ -113,20 +113,20 @@ class Dataset:
         raise AssertionError("not reached")
 
     @property
-    def distort(self) -> Callable[[jax.Array, jax.Array], jax.Array] | None:
+    def augment_images(self) -> Callable[[jax.Array, jax.Array], jax.Array] | None:
         """(key, uint8 images (N, H, W, C)) -> images: the device's random transforms; None without any."""
         if not self.random_on_device:
             return None
         import jax
 
-        def distort(key: jax.Array, images: jax.Array) -> jax.Array:
+        def augment_images(key: jax.Array, images: jax.Array) -> jax.Array:
             for transform, own in zip(
                 self.random_on_device, jax.random.split(key, len(self.random_on_device)), strict=True
             ):
-                images = transform.distort(own, images)
+                images = transform.augment_images(own, images)
             return images
 
-        return distort
+        return augment_images
 
     def note(self, index: int, error: DamagedImageError | str) -> None:
         """Reports a damaged image, once.

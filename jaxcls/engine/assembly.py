@@ -80,24 +80,9 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     variables = load_pretrained(network.classifier, config["model"], network.init(init_key))
     tx = optimisation.build_tx(variables["params"], network.classifier.layout)
-    state = create_train_state(
-        variables,
-        tx,
-        ema=optimisation.ema,
-        precision=network.precision,
-        cumulative_iters=optimisation.accumulation.iters,
-    )
+    state = create_train_state(variables, tx, optimisation.options)
     train_step = make_train_step(
-        network.classifier,
-        tx,
-        parallel=parallel,
-        distort=network.distort,
-        preprocess=network.preprocess,
-        augment=network.augment,
-        clip=optimisation.clip,
-        ema=optimisation.ema,
-        precision=network.precision,
-        accumulation=optimisation.accumulation,
+        network.classifier, tx, parallel=parallel, inputs=network.inputs, options=optimisation.options
     )
     if evaluator:
         loaders["val"] = evaluator.loader
@@ -116,7 +101,7 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
         description=describe(config, (val or dataset).image.shape),
         network=network,
     )
-    _register_hooks(made, config, evaluator, optimisation.ema)
+    _register_hooks(made, config, evaluator, optimisation.options.ema)
     return made, loaders
 
 

@@ -15,9 +15,10 @@ from jaxcls.arguments import unknown_keys
 from jaxcls.data.batch_augment import build_batch_augments, soft_labels
 from jaxcls.data.pipeline import Dataset
 from jaxcls.data.sources.labels import check_labels
+from jaxcls.engine.step.inputs import Inputs, to_float
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import build_precision
-from jaxcls.engine.step.train_step import make_eval_step, to_float
+from jaxcls.engine.step.train_step import make_eval_step
 from jaxcls.errors import UserError, refuse
 from jaxcls.models import build_classifier, heads
 from jaxcls.models.heads.cls_head import Head
@@ -30,10 +31,8 @@ class Network:
         classifier: the unbound module.
         head: its head, where this is one of ours or derives from them, else None.
         parallel: the devices that it runs on.
-        distort: (key, images as they travel) -> the same, changed at random, or None.
-        preprocess: images as they travel -> as the network sees them.
-        augment: what mixes images in training, or None.
-        soften: labels (N,) or (N, K) -> (N, K) float32 as `augment` gives them, or None.
+        inputs: what becomes of a batch before the network sees it in training.
+        soften: labels (N,) or (N, K) -> (N, K) float32 as `inputs.mix_batch` gives them, or None.
         precision: what it computes in.
         image_shape: (H, W, C) of its images.
         num_classes: K.
@@ -48,7 +47,7 @@ class Network:
     def __init__(
         self, config: Mapping[str, Any], dataset: Dataset, parallel: Parallel, image_shape: Sequence[int] | None = None
     ) -> None:
-        self.parallel, self.distort, self.preprocess = parallel, dataset.distort, preprocess_of(dataset)
+        self.parallel = parallel
         self.classifier: nn.Module = build_classifier(config["model"])
         head = getattr(self.classifier, "head", None)
         self.head: Head | None = head if isinstance(head, Head) else None
@@ -56,8 +55,9 @@ class Network:
         images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
         logits, self.shapes = jax.eval_shape(self.classifier.init_with_output, jax.random.key(0), images)
         self.num_classes: int = logits.shape[-1]
-        self.augment = _augment(config["model"], self.num_classes)
-        self.soften = partial(soft_labels, num_classes=self.num_classes) if self.augment else None
+        mix_batch = _mix_batch(config["model"], self.num_classes)
+        self.inputs = Inputs(dataset.augment_images, preprocess_of(dataset), mix_batch)
+        self.soften = partial(soft_labels, num_classes=self.num_classes) if mix_batch else None
         self.precision = build_precision(config["precision"])
 
     def init(self, key: jax.Array) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def preprocess_of(dataset: Dataset) -> Any:
     return dataset.normalize.on_device if dataset.normalize else to_float
 
 
-def _augment(model: Mapping[str, Any], num_classes: int) -> Any:
+def _mix_batch(model: Mapping[str, Any], num_classes: int) -> Any:
     """What mixes images in the step, by the model's `train_cfg.augments`; None without any."""
     train_cfg = model.get("train_cfg") or {}
     refuse(unknown_keys(train_cfg, ("augments",), "model.train_cfg"))

@@ -75,7 +75,7 @@ class Model:
 
     @functools.cached_property
     def _eval_step(self) -> Callable[..., Any]:
-        return self.network.make_eval_step(self.network.preprocess)
+        return self.network.make_eval_step(self.network.inputs.preprocess)
 
     def evaluator(self, images: Sequence[Given], batch_size: int) -> Evaluator:
         """The evaluation loop over images: what gives their scores is what evaluates a run."""

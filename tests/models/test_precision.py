@@ -13,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 
 import jaxcls
 from jaxcls.engine.step import parallel as parallel_module
+from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision
 from jaxcls.engine.step.train_step import make_train_step
@@ -70,7 +71,7 @@ def test_a_training_step(name, parallel, monkeypatch):
 
     def run(precision, parallel):
         """The loss, and how far each parameter moved."""
-        step = make_train_step(made, tx, parallel=parallel, precision=Precision(precision))
+        step = make_train_step(made, tx, parallel=parallel, options=StepOptions(Precision(precision)))
         state, log_vars = step(jaxcls.create_train_state(variables, tx), data, jax.random.key(0))
         whole = [leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state.params)]
         assert all(whole) if parallel is ONE else not all(whole)

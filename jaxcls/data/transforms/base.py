@@ -43,7 +43,7 @@ class OnDevice(ABC):
     on_device: bool
 
     @abstractmethod
-    def distort(self, key: jax.Array, images: jax.Array) -> jax.Array:
+    def augment_images(self, key: jax.Array, images: jax.Array) -> jax.Array:
         """uint8 (N, H, W, C), RGB or grey -> the same shape; pure, works inside `jit`."""
 
 

@@ -93,7 +93,7 @@ class RandomErasing(ImageTransform, OnDevice):
         noise = rng.normal(color, channel_values("fill_std", self.fill_std, shape[2]), shape)
         return np.clip(noise, 0, 255).astype(np.uint8)
 
-    def distort(self, key: jax.Array, images: jax.Array) -> jax.Array:
+    def augment_images(self, key: jax.Array, images: jax.Array) -> jax.Array:
         """uint8 (N, H, W, C) -> the same shape, each image by its own draw."""
         from jaxcls.data import on_device
 

@@ -36,7 +36,7 @@ class RandomFlip(ImageTransform, OnDevice):
         # A reversed view costs nothing here, but its copy into the batch thirty times as much.
         return keep_channels(cv2.flip(image, 1 if self.direction == "horizontal" else 0))
 
-    def distort(self, key: jax.Array, images: jax.Array) -> jax.Array:
+    def augment_images(self, key: jax.Array, images: jax.Array) -> jax.Array:
         """(N, H, W, C) -> the same shape, each image by its own draw."""
         from jaxcls.data import on_device
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jaxcls.data.sources.files import some
 from jaxcls.engine.checkpoints.loading import read_notes
-from jaxcls.engine.checkpoints.storage import Checkpoints, fit, numbered, restore_checkpoint
+from jaxcls.engine.checkpoints.storage import Checkpoints, numbered, restore_checkpoint, restore_into
 from jaxcls.engine.checkpoints.weights import load_for_tuning
 from jaxcls.engine.runner import Runner
 from jaxcls.errors import UserError
@@ -35,7 +35,7 @@ def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
         return False
     arrays, meta = found
     what = f"checkpoint {meta['number']}"
-    runner.restore(runner.network.parallel.place_state(fit(runner.state, arrays, what)), meta)
+    runner.restore(runner.network.parallel.place_state(restore_into(runner.state, arrays, what)), meta)
     runner.logger.info("resumed epoch %d, iter %d, from %s", runner.epoch, runner.iter, what)
     return True
 

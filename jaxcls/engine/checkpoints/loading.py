@@ -15,7 +15,7 @@ from flax import traverse_util
 from jaxcls.convert.fetch import local
 from jaxcls.convert.state_dict import fit_state_dict, read_state_dict
 from jaxcls.convert.wrappers import read_weights
-from jaxcls.engine.checkpoints.storage import fit, locate, read_meta, restore_checkpoint
+from jaxcls.engine.checkpoints.storage import locate, read_meta, restore_checkpoint, restore_into
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.step.train_state import evaluated
 from jaxcls.errors import UserError, close_names
@@ -62,7 +62,7 @@ def load_variables(
         return variables, variables
     folder = _folder(path)
     averaged, raw = (
-        fit(template, _resized(classifier, template, variables), f"checkpoint {folder}")
+        restore_into(template, _resized(classifier, template, variables), f"checkpoint {folder}")
         for variables in read_variables(folder)
     )
     return averaged, raw

@@ -287,7 +287,7 @@ def restore_checkpoint(path: str | os.PathLike) -> tuple[dict[str, Any], dict[st
         raise UserError(f"checkpoint {path} cannot be read: {type(error).__name__}: {reason}") from error
 
 
-def fit(template: PyTree, arrays: Mapping[str, Any], what: str) -> PyTree:
+def restore_into(template: PyTree, arrays: Mapping[str, Any], what: str) -> PyTree:
     """`arrays` in the structure of `template`.
 
     Args:

@@ -10,7 +10,7 @@ from flax import linen as nn
 from flax import traverse_util
 
 from jaxcls.engine.checkpoints.loading import read_by_path, resize
-from jaxcls.engine.checkpoints.storage import fit
+from jaxcls.engine.checkpoints.storage import restore_into
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
 
@@ -38,7 +38,7 @@ def load_for_tuning(classifier: nn.Module, variables: Mapping[str, Any], path: s
     skipped = [key for key in differing if key[1] == part]
     fitting = {key: value for key, value in given.items() if key in wanted or key[1] != part}
     merged = {**fitting, **{key: np.asarray(wanted[key]) for key in skipped}}
-    loaded = fit(traverse_util.unflatten_dict(wanted), traverse_util.unflatten_dict(merged), what)
+    loaded = restore_into(traverse_util.unflatten_dict(wanted), traverse_util.unflatten_dict(merged), what)
     names = ", ".join(_describe(key, given, wanted) for key in skipped)
     notes = (f"; resized: {', '.join(resized)}" if resized else "", f"; left as initialised: {names}" if names else "")
     get_logger().info("loaded the weights of %s%s%s", what, *notes)

@@ -18,7 +18,6 @@ from jax import Array
 
 from jaxcls import collectives
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n, warn_if_never
-from jaxcls.engine.step.train_step import prepared
 from jaxcls.errors import UserError
 from jaxcls.models.layers.norm import BatchNorm
 
@@ -88,7 +87,7 @@ def _make_step(network: Any, layers: dict[Path, float], count: int) -> Callable:
         zeroed = {path: jnp.zeros_like(leaf) if path[:-1] in layers else leaf for path, leaf in statistics.items()}
         variables = {"params": inputs["params"], "batch_stats": traverse_util.unflatten_dict(zeroed)}
         key = jax.random.fold_in(inputs["key"], collectives.device_index())
-        images, labels, dropout_key = prepared(batch, key, network.distort, network.preprocess, network.augment)
+        images, labels, dropout_key = network.inputs(batch, key)
         images = network.precision.cast_images(images)
         forward = _forward(network.classifier, network.precision.cast(variables), images, labels, dropout_key)
         moved = traverse_util.flatten_dict(forward)

@@ -14,6 +14,8 @@ from jaxcls.engine.optim.schedules import build_lr_schedule, build_momentum_sche
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.options import StepOptions
+from jaxcls.engine.step.precision import build_precision
 from jaxcls.errors import UserError, close_names, refuse
 from jaxcls.models.backbones.layout import Layout
 
@@ -24,14 +26,12 @@ OPTIMIZER_CONFIG = ("type", "grad_clip", "cumulative_iters", "max_skipped_update
 
 
 class Optimisation:
-    """What `optimizer`, `optimizer_config`, `lr_config`, `momentum_config` and `ema` ask for.
+    """What `optimizer`, `optimizer_config`, `lr_config`, `momentum_config`, `precision` and `ema` ask for.
 
     Attributes:
         schedule: step -> learning rate.
         momentum_schedule: step -> momentum (of Adam and its kin: the first beta); None where there is none.
-        clip: gradients -> clipped ones and their norm; None: they stay.
-        accumulation: iterations an update.
-        ema: averages to keep, or None.
+        options: the training step's.
 
     Args:
         config: the whole config.
@@ -57,8 +57,9 @@ class Optimisation:
             self.momentum_schedule = build_momentum_schedule(self._momentum_config, momentum, *span)
         elif has_momentum(self._optimizer):
             self.momentum_schedule = optax.constant_schedule(base_momentum(self._optimizer))
-        self.ema = _build_ema(config["ema"])
-        self.clip, self.accumulation = _optimizer_config(config["optimizer_config"], max_iters)
+        clip, accumulation = _optimizer_config(config["optimizer_config"], max_iters)
+        precision, ema = build_precision(config["precision"]), _build_ema(config["ema"])
+        self.options = StepOptions(precision, accumulation, clip, ema)
 
     def build_tx(self, params: Any, layout: Layout | None = None) -> optax.GradientTransformation:
         """The optimiser for these parameters of a classifier, whose backbone has that layout."""

@@ -9,16 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from flax import struct
 from jax import Array
 
-from jaxcls.engine.step.train_state import Accumulated, TrainState
 from jaxcls.errors import UserError
 
-Update = Callable[[TrainState, Any], tuple[TrainState, Array]]
+if TYPE_CHECKING:
+    from jaxcls.engine.step.train_state import TrainState
+
+Update = Callable[["TrainState", Any], tuple["TrainState", Array]]
+
+
+class Accumulated(struct.PyTreeNode):
+    """What has come together since the last update, where an update takes several iterations.
+
+    Attributes:
+        grads: like the parameters; each iteration's gradient, divided by their number.
+        count: how many of them were finite, int32 scalar.
+        grad_norm: of the last update's gradient, before clipping.
+    """
+
+    grads: Any
+    count: Array
+    grad_norm: Array
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,12 @@ class Accumulation:
     def __post_init__(self) -> None:
         if not isinstance(self.iters, int) or self.iters < 1:
             raise UserError(f"cumulative_iters: {self.iters!r}; expected a whole number from 1")
+
+    def init(self, params: Any) -> Accumulated | None:
+        """What nothing has come together in; None where each iteration is an update."""
+        if self.iters == 1:
+            return None
+        return Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.zeros((), jnp.int32), jnp.zeros(()))
 
     def run(self, update: Update, state: TrainState, grads: Any, finite: Array) -> tuple[TrainState, Array]:
         """The state after one iteration, and the norm of the latest update's gradient.

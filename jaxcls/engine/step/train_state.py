@@ -11,24 +11,10 @@ import optax
 from flax import struct
 from flax.training.dynamic_scale import DynamicScale
 
-from jaxcls.engine.step.ema import Ema
-from jaxcls.engine.step.precision import Precision
+from jaxcls.engine.step.accumulation import Accumulated
+from jaxcls.engine.step.options import StepOptions
 
 PyTree = Any
-
-
-class Accumulated(struct.PyTreeNode):
-    """What has come together since the last update, where an update takes several iterations.
-
-    Attributes:
-        grads: like the parameters; each iteration's gradient, divided by their number.
-        count: how many of them were finite, int32 scalar.
-        grad_norm: of the last update's gradient, before clipping.
-    """
-
-    grads: PyTree
-    count: jax.Array
-    grad_norm: jax.Array
 
 
 class TrainState(struct.PyTreeNode):
@@ -80,33 +66,22 @@ def evaluated(raw: Mapping[str, PyTree], ema_params: PyTree, ema_batch_stats: Py
 def create_train_state(
     variables: Mapping[str, PyTree],
     tx: optax.GradientTransformation | optax.MultiSteps,
-    *,
-    ema: Ema | None = None,
-    precision: Precision | None = None,
-    cumulative_iters: int = 1,
+    options: StepOptions = StepOptions(),  # noqa: B008 (immutable)
 ) -> TrainState:
     """A state at step 0. Its arrays are its own: steps donate them, and `variables` stays usable.
 
     Args:
         variables: `params` and, where there are any, `batch_stats`.
         tx: the optimiser.
-        ema: averages that the step keeps.
-        precision: the step's; float16 has a loss scale.
-        cumulative_iters: iterations an update.
+        options: the step's.
     """
     params, batch_stats = _copy(dict(variables["params"])), _copy(dict(variables.get("batch_stats", {})))
     zero = jnp.zeros((), jnp.int32)
     # Some optimisers keep the parameters that they began with.
     state = TrainState(zero, params, batch_stats, _copy(tx.init(params)), jnp.copy(zero), jnp.copy(zero))
-    if ema is not None:
+    if (ema := options.ema) is not None:
         state = state.replace(ema_params=_copy(params), ema_batch_stats=_copy(batch_stats) if ema.statistics else None)
-    if cumulative_iters > 1:
-        state = state.replace(
-            accumulated=Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.copy(zero), jnp.zeros(()))
-        )
-    if precision is not None:
-        state = state.replace(loss_scale=precision.init_loss_scale())
-    return state
+    return state.replace(accumulated=options.accumulation.init(params), loss_scale=options.precision.init_loss_scale())
 
 
 def _copy(tree: PyTree) -> PyTree:

@@ -14,18 +14,15 @@ from flax import traverse_util
 from jax import Array
 
 from jaxcls import collectives
-from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.inputs import Inputs, to_float
+from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision
 from jaxcls.engine.step.train_state import TrainState
 from jaxcls.models.layers.norm import FROZEN
 
 Batch = dict[str, Any]
-Preprocess = Callable[[Array], Array]
-Distort = Callable[[Array, Array], Array]
-Augment = Callable[[Array, Array, Array], tuple[Array, Array]]
-Clip = Callable[[Any], tuple[Any, Array]]
 
 
 def parse_losses(losses: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
@@ -51,42 +48,13 @@ def parse_losses(losses: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
     return loss, {**log_vars, "loss": loss}
 
 
-def to_float(images: Array) -> Array:
-    """uint8 pixels as they are, in float32; float32 stays."""
-    return images.astype(jnp.float32)
-
-
-def prepared(
-    batch: Batch, key: Array, distort: Distort | None, preprocess: Preprocess, augment: Augment | None
-) -> tuple[Array, Array, Array]:
-    """What a device's share of a batch becomes before the network sees it in training.
-
-    Returns:
-        images (n, H, W, C), labels (n,) or (n, K), and the key of dropout.
-    """
-    augment_key, dropout_key = jax.random.split(key)
-    images, labels = batch["image"], batch["label"]
-    if distort is not None:
-        augment_key, distort_key = jax.random.split(augment_key)
-        images = distort(distort_key, images)
-    images = preprocess(images)
-    if augment is not None:
-        images, labels = augment(augment_key, images, labels)
-    return images, labels, dropout_key
-
-
 def make_train_step(
     classifier: nn.Module,
     tx: optax.GradientTransformation | optax.MultiSteps,
     *,
     parallel: Parallel | None = None,
-    clip: Clip | None = None,
-    distort: Distort | None = None,
-    preprocess: Preprocess = to_float,
-    augment: Augment | None = None,
-    ema: Ema | None = None,
-    precision: Precision = Precision(),  # noqa: B008 (immutable)
-    accumulation: Accumulation = Accumulation(),  # noqa: B008 (immutable)
+    inputs: Inputs = Inputs(),  # noqa: B008 (immutable)
+    options: StepOptions = StepOptions(),  # noqa: B008 (immutable)
 ) -> Callable[[TrainState, Batch, Array], tuple[TrainState, dict[str, Array]]]:
     """The compiled step `(state, batch, key) -> (state, log_vars)`, data-parallel over the devices.
 
@@ -98,21 +66,17 @@ def make_train_step(
         tx: the optimiser. The schedules of what `build_optimizer` made are at the iteration, whatever was skipped or
             accumulated before; all other counters are the transformation's own.
         parallel: how and on which devices; default: pmap over all.
-        clip: gradients -> clipped gradients and their norm, which is logged as `grad_norm`.
-        distort: (key, images as they travel) -> the same, changed at random.
-        preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device.
-        augment: (key, images, labels) -> images and soft labels (N, K): what mixes a device's share of the batch.
-        ema: the averages to keep; those of the state were made with the same.
-        precision: what the network computes in.
-        accumulation: how many iterations make an update.
+        inputs: what becomes of a batch before the network sees it.
+        options: precision, accumulation, clipping and averages; those of the state were made with the same.
 
     The step takes the state (whose buffers it reuses), a batch of `image` (N, H, W, C) and `label` (N,) or (N, K),
     N a multiple of the devices, and a PRNG key, which it folds with the step's number and the device's.
     """
+    precision = options.precision
     optimizer = optax.with_extra_args_support(tx)  # only what `build_optimizer` made looks at the step
 
     def update(norms: Any, state: TrainState, grads: Any) -> tuple[TrainState, Array]:
-        grads, norm = clip(grads) if clip is not None else (grads, jnp.zeros(()))
+        grads, norm = options.clip(grads) if options.clip is not None else (grads, jnp.zeros(()))
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
         # Weight decay and momentum must not reach the frozen ones either.
         params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates, norms))
@@ -120,7 +84,7 @@ def make_train_step(
 
     def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
-        images, labels, dropout_key = prepared(batch, key, distort, preprocess, augment)
+        images, labels, dropout_key = inputs(batch, key)
 
         def loss_fn(params: Any) -> tuple[Array, Any]:
             params = _map_frozen(classifier, jax.lax.stop_gradient, params)
@@ -141,11 +105,11 @@ def make_train_step(
         batch_stats = jax.tree.map(partial(jnp.where, finite), batch_stats, state.batch_stats)
         searching = precision.is_searching(state.loss_scale)
         state = state.replace(batch_stats=batch_stats, loss_scale=scale)
-        state, norm = accumulation.run(partial(update, norms), state, grads, finite)
-        if clip is not None:
+        state, norm = options.accumulation.run(partial(update, norms), state, grads, finite)
+        if options.clip is not None:
             log_vars["grad_norm"] = norm
-        if ema is not None:
-            state = _averaged(state, ema, finite)
+        if options.ema is not None:
+            state = _averaged(state, options.ema, finite)
         return _counted(state, finite, searching), log_vars
 
     parallel = parallel or Parallel()
@@ -197,7 +161,7 @@ def make_eval_step(
     classifier: nn.Module,
     *,
     parallel: Parallel | None = None,
-    preprocess: Preprocess = to_float,
+    preprocess: Callable[[Array], Array] = to_float,
     soften: Callable[[Array], Array] | None = None,
     precision: Precision = Precision(),  # noqa: B008 (immutable)
 ) -> Callable[[Mapping[str, Any], Batch], tuple[Array, dict[str, Array]]]:

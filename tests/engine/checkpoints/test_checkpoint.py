@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxcls.engine.checkpoints.storage import Checkpoints, fit, locate, restore_checkpoint
+from jaxcls.engine.checkpoints.storage import Checkpoints, locate, restore_checkpoint, restore_into
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.step.train_state import create_train_state
 from jaxcls.errors import UserError
@@ -35,7 +35,7 @@ def test_what_is_saved_comes_back(checkpoints):
     checkpoints.wait()
     arrays, meta = restore_checkpoint(checkpoints.directory / "1")
     assert meta == {"epoch": 1, "iter": 23, "number": 1, "best": None}
-    restored = fit(state(), arrays, "it")
+    restored = restore_into(state(), arrays, "it")
     assert type(restored.opt_state) is type(state().opt_state)
     np.testing.assert_array_equal(restored.params["backbone"]["layer1.0"]["kernel"], np.full((2, 3), 7.0))
 
@@ -130,10 +130,10 @@ def test_a_checkpoint_of_another_model_is_refused(checkpoints):
     checkpoints.wait()
     arrays, _ = restore_checkpoint(checkpoints.directory / "1")
     with pytest.raises(UserError, match=r"it is of another model.*layer1.0.kernel is \(2, 4\), expected \(2, 3\)"):
-        fit(state(), arrays, "it")
+        restore_into(state(), arrays, "it")
     other = create_train_state({"params": {"head": {"bias": jnp.zeros(3)}}}, optax.sgd(0.1))
     with pytest.raises(UserError, match=r"it lacks params\.head\.bias"):
-        fit(other, arrays, "it")
+        restore_into(other, arrays, "it")
 
 
 def test_locate_names_what_is_expected(tmp_path):

@@ -35,7 +35,7 @@ def expected_statistics(runner, norm, first, batches, shares):
     params = jax.device_get(runner.state.params)
     evaluate = jax.jit(lambda images, labels: batch_statistics(norm, params, images, labels))
     for number in range(first, first + batches):
-        images, labels = runner.network.preprocess(source[number]["image"]), source[number]["label"]
+        images, labels = runner.network.inputs.preprocess(source[number]["image"]), source[number]["label"]
         for rows in np.split(np.arange(32), shares):
             found.append(evaluate(images[rows], labels[rows]))
     return jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *found)

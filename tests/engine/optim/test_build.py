@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxcls.engine.checkpoints.storage import Checkpoints, fit, restore_checkpoint
+from jaxcls.engine.checkpoints.storage import Checkpoints, restore_checkpoint, restore_into
 from jaxcls.engine.optim import build_optimizer
 from jaxcls.engine.optim.optax_names import optax_optimizers
 from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
@@ -100,7 +100,9 @@ def test_the_state_is_donated_and_survives_a_checkpoint(kind, tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, state, {})
     checkpoints.wait()
-    restored = fit(create_train_state({"params": PARAMS}, tx), restore_checkpoint(checkpoints.directory / "1")[0], "it")
+    restored = restore_into(
+        create_train_state({"params": PARAMS}, tx), restore_checkpoint(checkpoints.directory / "1")[0], "it"
+    )
     checkpoints.close()
     assert jax.tree.structure(restored) == jax.tree.structure(state)
     jax.tree.map(np.testing.assert_array_equal, restored, state)

@@ -8,6 +8,7 @@ import numpy as np
 from flax import linen as nn
 
 import jaxcls
+from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.train_step import make_train_step
 
@@ -31,11 +32,11 @@ def params():
     return {name: jnp.ones(2) for name in "ab"}
 
 
-def trained(tx, values, ema=None, cumulative_iters=1, **options):
+def trained(tx, values, options=StepOptions()):  # noqa: B008 (immutable)
     """The states before and after each step; the images of a step are all of one value."""
     variables = {"params": params(), "batch_stats": {"seen": jnp.zeros(())}}
-    state = jaxcls.create_train_state(variables, tx, ema=ema, cumulative_iters=cumulative_iters)
-    step, states = make_train_step(Slope(), tx, parallel=ONE, ema=ema, **options), [jax.device_get(state)]
+    state = jaxcls.create_train_state(variables, tx, options)
+    step, states = make_train_step(Slope(), tx, parallel=ONE, options=options), [jax.device_get(state)]
     for value in values:
         batch = {"image": np.full((2, 1, 1, 1), value, np.float32), "label": np.zeros(2, np.int32)}
         state, _ = step(state, batch, jax.random.key(0))

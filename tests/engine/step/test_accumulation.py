@@ -9,6 +9,7 @@ import pytest
 import jaxcls
 from jaxcls.engine.optim import build_grad_clip
 from jaxcls.engine.step.accumulation import Accumulation
+from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
 from tests.engine.step import slope
@@ -28,9 +29,9 @@ def network():
 def compiled(accumulation, schedule):
     classifier, variables = network()
     tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9}, variables["params"], schedule)
-    clip = build_grad_clip({"max_norm": 1e9})
-    step = make_train_step(classifier, tx, parallel=ONE, accumulation=accumulation, clip=clip)
-    return step, jax.device_get(jaxcls.create_train_state(variables, tx, cumulative_iters=accumulation.iters))
+    options = StepOptions(accumulation=accumulation, clip=build_grad_clip({"max_norm": 1e9}))
+    step = make_train_step(classifier, tx, parallel=ONE, options=options)
+    return step, jax.device_get(jaxcls.create_train_state(variables, tx, options))
 
 
 def trained(given, accumulation=None, schedule=None):
@@ -100,7 +101,7 @@ def test_no_update_is_made_of_no_gradient():
     """Neither the momentum nor the weight decay of an update moves the parameters."""
     tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}, slope.params())
     values = (1.0, 1.0, np.nan, np.inf, 1.0, 1.0)
-    states = slope.trained(tx, values, cumulative_iters=2, accumulation=Accumulation(2, 6))
+    states = slope.trained(tx, values, StepOptions(accumulation=Accumulation(2, 6)))
     for after in states[3:5]:
         jax.tree.map(
             np.testing.assert_array_equal, (states[2].params, states[2].opt_state), (after.params, after.opt_state)

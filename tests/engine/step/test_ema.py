@@ -9,6 +9,7 @@ import pytest
 import jaxcls
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
 from tests.engine.step import slope
@@ -36,8 +37,8 @@ def test_the_weight_of_a_step_is_mmengines_with_gamma():
 def test_the_step_keeps_the_averages(statistics):
     classifier, variables = small(num_stages=1, out_indices=(0,))
     ema, tx = Ema(momentum=0.3, warm_up=1, statistics=statistics), optax.sgd(0.1)
-    step = make_train_step(classifier, tx, parallel=ONE, ema=ema)
-    state = jaxcls.create_train_state(variables, tx, ema=ema)
+    step = make_train_step(classifier, tx, parallel=ONE, options=StepOptions(ema=ema))
+    state = jaxcls.create_train_state(variables, tx, StepOptions(ema=ema))
     params, stats = jax.device_get((state.params, state.batch_stats))
     for batch, _ in zip(batches(), range(3), strict=False):
         state, _ = step(state, batch, jax.random.key(0))
@@ -55,7 +56,7 @@ def test_the_step_keeps_the_averages(statistics):
 
 def test_the_average_follows_each_iteration_of_an_accumulation_but_not_one_without_finite_gradients():
     ema, values = Ema(momentum=0.3, warm_up=1, statistics=True), (1.0, 2.0, 3.0, np.nan, 1.0, np.inf, np.nan)
-    states = slope.trained(optax.sgd(0.1), values, ema, 2, accumulation=Accumulation(2))
+    states = slope.trained(optax.sgd(0.1), values, StepOptions(accumulation=Accumulation(2), ema=ema))
     raw = [float(state.params["a"][0]) for state in states]
     np.testing.assert_allclose(raw, [1.0, 1.0, 0.85, 0.85, 0.7, 0.7, 0.65, 0.65], rtol=1e-6)
     average, statistic = 1.0, 0.0

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jaxcls
+from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision, build_precision
 from jaxcls.engine.step.train_step import make_eval_step, make_train_step
@@ -21,9 +22,9 @@ def tiny():
 
 def run(precision, steps=3, parallel=ONE, batch=None):
     classifier, variables = tiny()
-    precision, tx = build_precision(precision), optax.sgd(0.05, momentum=0.9)
-    step = make_train_step(classifier, tx, parallel=parallel, precision=precision)
-    state = jaxcls.create_train_state(variables, tx, precision=precision)
+    options, tx = StepOptions(build_precision(precision)), optax.sgd(0.05, momentum=0.9)
+    step = make_train_step(classifier, tx, parallel=parallel, options=options)
+    state = jaxcls.create_train_state(variables, tx, options)
     losses = []
     for own, _ in zip(batches(), range(steps), strict=False):
         state, log_vars = step(state, batch or own, jax.random.key(0))
@@ -129,11 +130,11 @@ def test_the_search_for_a_scale_ends_at_one_or_where_it_cannot_fall(config, sear
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("bf16", "precision: type='bf16'; did you mean 'bfloat16'"),
-        ({"type": "float16", "scale": 1}, "precision: no argument 'scale'"),
-        ({"type": "float16", "loss_scale": "static"}, "precision: loss_scale='static': expected 'dynamic'"),
-        ({"type": "float16", "loss_scale": 0}, "precision: loss_scale=0"),
-        ({"type": "float16", "loss_scale": {"grow": 2}}, "precision: loss_scale: no argument 'grow'"),
+        ("bf16", "precision: Precision: type='bf16'; did you mean 'bfloat16'"),
+        ({"type": "float16", "scale": 1}, "precision: Precision has no argument 'scale'"),
+        ({"type": "float16", "loss_scale": "static"}, "precision: Precision: loss_scale='static': expected 'dynamic'"),
+        ({"type": "float16", "loss_scale": 0}, "precision: Precision: loss_scale=0"),
+        ({"type": "float16", "loss_scale": {"grow": 2}}, "precision: Precision: loss_scale: no argument 'grow'"),
     ],
 )
 def test_messages(config, message):

@@ -11,6 +11,8 @@ import pytest
 import jaxcls
 from jaxcls.convert import convert_state_dict
 from jaxcls.engine.optim import build_grad_clip
+from jaxcls.engine.step.inputs import Inputs
+from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.train_step import make_train_step, parse_losses
 
@@ -40,7 +42,7 @@ def test_steps_of_the_original(name, golden, fill):
     shape = tuple(meta["batch"])
     variables = convert_state_dict(classifier, state_dict, (*shape[2:], shape[1]))
     tx = jaxcls.build_optimizer(meta["optimizer"], variables["params"])
-    step = make_train_step(classifier, tx, parallel=ONE, clip=build_grad_clip({"max_norm": 1e9}))
+    step = make_train_step(classifier, tx, parallel=ONE, options=StepOptions(clip=build_grad_clip({"max_norm": 1e9})))
     state = jaxcls.create_train_state(variables, tx)
     losses, norms = [], []
     for image_seed, label_seed in zip(meta["image_seeds"], meta["label_seeds"], strict=True):
@@ -120,11 +122,11 @@ def test_mixing_happens_in_the_step():
     tx, batch = optax.set_to_zero(), next(batches())
     seen = []
 
-    def augment(key, images, labels):
+    def mix(key, images, labels):
         seen.append((images.shape, labels.shape))
         return images * 0, jax.nn.one_hot(jnp.zeros_like(labels), 5)
 
-    step = make_train_step(classifier, tx, parallel=ONE, augment=augment)
+    step = make_train_step(classifier, tx, parallel=ONE, inputs=Inputs(mix_batch=mix))
     _, log_vars = step(jaxcls.create_train_state(variables, tx), batch, jax.random.key(0))
     assert seen == [((16, 8, 8, 3), (16,))]
     plain = make_train_step(classifier, tx, parallel=ONE)
@@ -150,8 +152,8 @@ def test_clipping_scales_the_update():
     classifier, variables = small()
     tx, batch = optax.sgd(1.0), next(batches())
 
-    def update(**kwargs):
-        step = make_train_step(classifier, tx, parallel=ONE, **kwargs)
+    def update(clip=None):
+        step = make_train_step(classifier, tx, parallel=ONE, options=StepOptions(clip=clip))
         state, log_vars = step(jaxcls.create_train_state(variables, tx), batch, jax.random.key(0))
         return optax.tree.norm(jax.tree.map(jnp.subtract, state.params, variables["params"])), log_vars
 
