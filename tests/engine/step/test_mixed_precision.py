@@ -134,7 +134,7 @@ def test_the_search_for_a_scale_ends_at_one_or_where_it_cannot_fall(config, sear
         ({"type": "float16", "scale": 1}, "precision: Precision has no argument 'scale'"),
         ({"type": "float16", "loss_scale": "static"}, "precision: Precision: loss_scale='static': expected 'dynamic'"),
         ({"type": "float16", "loss_scale": 0}, "precision: Precision: loss_scale=0"),
-        ({"type": "float16", "loss_scale": {"grow": 2}}, "precision: Precision: loss_scale: no argument 'grow'"),
+        ({"type": "float16", "loss_scale": {"grow": 2}}, "precision: Precision: loss_scale has no key 'grow'"),
     ],
 )
 def test_messages(config, message):
