@@ -1,12 +1,13 @@
 """Writes tests/golden/names/*.json: the names and shapes of `reference_models.CASES`, from the packages themselves.
 
-python -m tests.convert.record_names
+python -m tests.convert.record_names [CASE…]
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def names(case: Case) -> dict[str, tuple[int, ...]]:
 
 
 if __name__ == "__main__":
-    for key, case in CASES.items():
+    for key in sys.argv[1:] or CASES:
+        case = CASES[key]
         release = f"{case.package} {importlib.metadata.version(case.package)}"
         lines = ",\n".join(f'"{name}": {json.dumps(shape)}' for name, shape in names(case).items())
         (FOLDER / f"{key}.json").write_text(f'{{"release": "{release}", "names": {{\n{lines}\n}}}}\n')

@@ -49,9 +49,10 @@ def classifier(backbone, width=None, neck="GlobalAveragePooling", head="LinearCl
     }
 
 
-def vit(eps=1e-6, **options):
+def vit(eps=1e-6, distilled=False, **options):
     norm = {"type": "LN", "eps": eps}
-    return classifier("VisionTransformer", 32, None, "VisionTransformerClsHead", arch=VIT, norm_cfg=norm, **options)
+    backbone, head = ("DistilledVisionTransformer", "DeiTClsHead") if distilled else ("VisionTransformer", None)
+    return classifier(backbone, 32, None, head or "VisionTransformerClsHead", arch=VIT, norm_cfg=norm, **options)
 
 
 VIT = {"embed_dims": 32, "num_layers": 2, "num_heads": 4, "feedforward_channels": 64}
@@ -82,10 +83,10 @@ def torchvision_swin(package):
     return package.models.SwinTransformer([4, 4], **arch, window_size=[7, 7], num_classes=CLASSES)
 
 
-def transformers(name, **options):
+def transformers(name, kind="ForImageClassification", **options):
     def make(package):
         config = getattr(package, f"{name}Config")(num_labels=CLASSES, **options)
-        return getattr(package, f"{name}ForImageClassification")(config)
+        return getattr(package, f"{name}{kind}")(config)
 
     return make
 
@@ -162,6 +163,16 @@ CASES = {
         "transformers",
         transformers("ViT", **VIT_TRANSFORMERS),
         vit(eps=1e-12, img_size=64),
+        64,
+        "transformers",
+    ),
+    "deit_distilled.timm": Case(
+        "timm", timm("deit_tiny_distilled_patch16_224", **VIT_TIMM), vit(img_size=64, distilled=True), 64, "timm"
+    ),
+    "deit_distilled.transformers": Case(
+        "transformers",
+        transformers("DeiT", "ForImageClassificationWithTeacher", **VIT_TRANSFORMERS),
+        vit(eps=1e-12, img_size=64, distilled=True),
         64,
         "transformers",
     ),

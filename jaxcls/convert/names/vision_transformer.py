@@ -1,32 +1,36 @@
-"""Vision Transformers and DeiT without its token: torchvision, timm, transformers, google's archives."""
+"""Vision Transformers and DeiT: torchvision, timm, transformers, google's archives."""
 
 from jaxcls.convert.layouts import FLAX, FLAX_FROM_HEADS, FLAX_TO_HEADS
 from jaxcls.convert.renaming import As, Rows, Table
 
 _LAYER = "backbone.layers.{i}"
-_TRANSFORMERS: Rows = {
-    "vit.embeddings.cls_token": "backbone.cls_token",
-    "vit.embeddings.position_embeddings": "backbone.pos_embed",
-    "vit.embeddings.patch_embeddings.projection": "backbone.patch_embed.projection",
-    "vit.encoder.layer.{i}.layernorm_before": f"{_LAYER}.ln1",
-    "vit.encoder.layer.{i}.layernorm_after": f"{_LAYER}.ln2",
-    tuple(f"vit.encoder.layer.{{i}}.attention.attention.{part}" for part in ("query", "key", "value")): (
-        f"{_LAYER}.attn.qkv"
-    ),
-    "vit.encoder.layer.{i}.attention.output.dense": f"{_LAYER}.attn.proj",
-    "vit.encoder.layer.{i}.intermediate.dense": f"{_LAYER}.ffn.layers.0.0",
-    "vit.encoder.layer.{i}.output.dense": f"{_LAYER}.ffn.layers.1",
-    "vit.layernorm": "backbone.ln1",
-    "vit.pooler": None,
-    "classifier": "head.layers.head",
-    # as release 5 names them in memory
-    "vit.layers.{i}.layernorm_before": f"{_LAYER}.ln1",
-    "vit.layers.{i}.layernorm_after": f"{_LAYER}.ln2",
-    tuple(f"vit.layers.{{i}}.attention.{part}_proj" for part in "qkv"): f"{_LAYER}.attn.qkv",
-    "vit.layers.{i}.attention.o_proj": f"{_LAYER}.attn.proj",
-    "vit.layers.{i}.mlp.fc1": f"{_LAYER}.ffn.layers.0.0",
-    "vit.layers.{i}.mlp.fc2": f"{_LAYER}.ffn.layers.1",
-}
+
+
+def _transformers(base: str) -> Rows:
+    """Rows for `vit` and `deit`."""
+    layer, now = f"{base}.encoder.layer.{{i}}", f"{base}.layers.{{i}}"  # release 5 names them so in memory
+    return {
+        f"{base}.embeddings.cls_token": "backbone.cls_token",
+        f"{base}.embeddings.distillation_token": "backbone.dist_token",
+        f"{base}.embeddings.position_embeddings": "backbone.pos_embed",
+        f"{base}.embeddings.patch_embeddings.projection": "backbone.patch_embed.projection",
+        f"{layer}.layernorm_before": f"{_LAYER}.ln1",
+        f"{layer}.layernorm_after": f"{_LAYER}.ln2",
+        tuple(f"{layer}.attention.attention.{part}" for part in ("query", "key", "value")): f"{_LAYER}.attn.qkv",
+        f"{layer}.attention.output.dense": f"{_LAYER}.attn.proj",
+        f"{layer}.intermediate.dense": f"{_LAYER}.ffn.layers.0.0",
+        f"{layer}.output.dense": f"{_LAYER}.ffn.layers.1",
+        f"{base}.layernorm": "backbone.ln1",
+        f"{base}.pooler": None,
+        f"{now}.layernorm_before": f"{_LAYER}.ln1",
+        f"{now}.layernorm_after": f"{_LAYER}.ln2",
+        tuple(f"{now}.attention.{part}_proj" for part in "qkv"): f"{_LAYER}.attn.qkv",
+        f"{now}.attention.o_proj": f"{_LAYER}.attn.proj",
+        f"{now}.mlp.fc1": f"{_LAYER}.ffn.layers.0.0",
+        f"{now}.mlp.fc2": f"{_LAYER}.ffn.layers.1",
+    }
+
+
 _BLOCK = "Transformer.encoderblock_{i}"
 _ATTENTION = f"{_BLOCK}.MultiHeadDotProductAttention_1"
 _HEADS = ("query", "key", "value")
@@ -80,6 +84,7 @@ TABLES = (
         ("timm",),
         {
             "cls_token": "backbone.cls_token",
+            "dist_token": "backbone.dist_token",
             "pos_embed": "backbone.pos_embed",
             "patch_embed.proj": "backbone.patch_embed.projection",
             "blocks.{i}.norm1": f"{_LAYER}.ln1",
@@ -90,8 +95,19 @@ TABLES = (
             "norm": "backbone.ln1",
             "pre_logits.fc": "head.layers.pre_logits",
             "head": "head.layers.head",
+            "head_dist": "head.layers.head_dist",
         },
     ),
-    Table(("transformers",), _TRANSFORMERS, base="vit."),
+    Table(("transformers",), {**_transformers("vit"), "classifier": "head.layers.head"}, base="vit."),
+    Table(
+        ("transformers",),
+        {
+            **_transformers("deit"),
+            "cls_classifier": "head.layers.head",
+            "distillation_classifier": "head.layers.head_dist",
+            "classifier": "head.layers.head",  # of a model that does not use the token
+        },
+        base="deit.",
+    ),
     Table(("google",), _GOOGLE),
 )
