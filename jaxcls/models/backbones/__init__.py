@@ -20,6 +20,7 @@ from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.mobilenet_v3 import MobileNetV3
 from jaxcls.models.backbones.mobileone import MobileOne
+from jaxcls.models.backbones.mobilevit import MobileViT
 from jaxcls.models.backbones.mvit import MViT
 from jaxcls.models.backbones.poolformer import PoolFormer
 from jaxcls.models.backbones.regnet import RegNet
