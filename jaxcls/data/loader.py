@@ -38,8 +38,9 @@ class Loader:
         batches: `TrainBatches` or `EvalBatches`.
         num_workers: threads or processes that make batches; 0: everything happens in the reader's thread.
         place: what to do with a batch before it is handed out: put it on the device.
-        ahead: how many placed batches wait for the reader. None: 8 MiB of them, at least two and at most 32,
-            since workers that share the processors with short steps get their turns further apart than these.
+        ahead: how many batches are placed before the reader asks for them. None: as many as take 8 MiB, at least 2 and
+            at most 32. Small ones have to be many: where workers and short steps share the processors, a worker may get
+            its next turn only after several steps.
         worker_type: `thread`, or `process`, which takes seconds to start (see `WorkerProcesses`).
     """
 

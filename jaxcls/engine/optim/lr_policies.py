@@ -150,9 +150,10 @@ def one_cycle(
     final_div_factor: float = 1e4,
     three_phase: bool = False,
 ) -> optax.Schedule:
-    """One rise to `max_lr` and the fall far below (Smith & Topin 2017, arXiv:1708.07120); the base rate is not used.
+    """The rate rises to `max_lr` and falls far below its start (Smith & Topin 2017, arXiv:1708.07120).
 
-    As in PyTorch, phases end between two steps (`optax.cosine_onecycle_schedule` rounds them down).
+    The base rate is not used. A phase may end between two steps, as in PyTorch; `optax.cosine_onecycle_schedule` rounds
+    its end down.
     """
     steps = total if total_steps is None else positive_integer("total_steps", total_steps)
     if steps < total:
@@ -165,7 +166,14 @@ def one_cycle(
 
 
 def phases(steps: int, pct_start: float, values: Sequence[float], anneal_strategy: str) -> optax.Schedule:
-    """From the first of `values` to the last: the second at `pct_start`, a third of four as much later."""
+    """A curve through three or four values.
+
+    Args:
+        steps: the last value is that of the last step, `steps - 1`; the first is that of step 0.
+        pct_start: the second value is at `pct_start * steps - 1`. Where there are four, the third is at twice that.
+        values: three or four.
+        anneal_strategy: `cos` or `linear`: the curve between two of them.
+    """
     most = 0.5 if len(values) == 4 else 1
     if not 0 <= pct_start <= most:
         raise UserError(f"pct_start: {pct_start!r} is not in [0, {most}]")

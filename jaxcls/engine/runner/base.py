@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,11 +14,13 @@ import jax.numpy as jnp
 from jaxcls.builder import build
 from jaxcls.engine import hooks as hook_package
 from jaxcls.engine.checkpoints.storage import Checkpoints, has_checkpoint
-from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
+from jaxcls.engine.hooks.hook import Hook
 from jaxcls.engine.hooks.logger import LoggerHook
 from jaxcls.engine.log import ONLY_FILE, get_logger, user_and_host
 from jaxcls.engine.records import LogBuffer, Record, fetched
 from jaxcls.engine.runner.clock import Clock
+from jaxcls.engine.runner.hook_list import HookList
+from jaxcls.engine.runner.identity import check_identity
 from jaxcls.engine.runner.interruption import Interrupted, Interruption
 from jaxcls.errors import UserError
 from jaxcls.stopping import hearing
@@ -99,7 +99,7 @@ class Runner(ABC):
         self.mode: str | None = None
         self.outputs: dict[str, Any] = {}
         self.loaders: Mapping[str, Any] = {}
-        self.hooks: list[Hook] = []
+        self.hooks = HookList()
         self.log_buffer = LogBuffer()
         self.log_intervals: set[int] = set()
         self.logger = get_logger()
@@ -138,8 +138,7 @@ class Runner(ABC):
         Raises:
             UserError: no such priority.
         """
-        hook.priority = priority_value(type(hook).priority if priority is None else priority)
-        bisect.insort_right(self.hooks, hook, key=lambda registered: registered.priority)
+        self.hooks.add(hook, priority)
 
     def register_hook_from_cfg(self, config: Mapping[str, Any], where: str = "custom_hooks") -> None:
         """Adds the hook that a config node describes; `priority` is one of its keys."""
@@ -151,22 +150,11 @@ class Runner(ABC):
         """Calls `stage` of each hook, in order of priority."""
         self.stage = stage
         if stage in _COMPLETING:
-            self._at_stage = self._hook_states()
+            self._at_stage = self.hooks.state()
         for hook in self.hooks:
             getattr(hook, stage)(self)
         self.hand_out()
         self.stage = self.evaluation = None
-
-    def hook_table(self) -> str:
-        """Which hooks act at which stage, in their order."""
-        lines = []
-        for stage in STAGES:
-            acting = [hook for hook in self.hooks if stage in hook.stages()]
-            if acting:
-                lines.append(f"{stage}:")
-                lines += [f"({priority_name(hook.priority):<12}) {type(hook).__name__:<35}" for hook in acting]
-                lines.append(" -------------------- ")
-        return "\n".join(lines)
 
     # what hooks ask
 
@@ -274,7 +262,7 @@ class Runner(ABC):
         """
         self.check(loaders, workflow)
         self.logger.info("Start running, host: %s, work_dir: %s", user_and_host(), self.work_dir)
-        self.logger.info("Hooks will be executed in the following order:\n%s", self.hook_table())
+        self.logger.info("Hooks will be executed in the following order:\n%s", self.hooks.table())
         unit, length = ("epochs", self.max_epochs) if self.by_epoch else ("iters", self.max_iters)
         self.logger.info("workflow: %s, max: %d %s", [tuple(part) for part in workflow], length, unit)
         with self.interruption, closing(loaders["train"].iterate(start=self.iter)) as batches:
@@ -371,13 +359,10 @@ class Runner(ABC):
             "epoch": self.epoch + (stage == "after_train_epoch"),
             "iter": self.iter + (stage == "after_train_iter"),
             "stage": stage,
-            "hooks": fetched(self._at_stage if stage else self._hook_states()),
+            "hooks": fetched(self._at_stage if stage else self.hooks.state()),
             **self.description,
             **self.identity,
         }
-
-    def _hook_states(self) -> dict[str, Any]:
-        return {name: state for name, hook in self._named_hooks() if (state := hook.state())}
 
     def restore(self, state: Any, position: Mapping[str, Any]) -> None:
         """Takes up the state and the position of a checkpoint.
@@ -385,29 +370,10 @@ class Runner(ABC):
         Raises:
             UserError: it is of a run with which this one cannot go on.
         """
-        differing = [
-            _change(name, position[name], value)
-            for name, value in self.identity.items()
-            if name in position and position[name] != value
-        ]
-        if differing:
-            raise UserError(
-                f"cannot continue: {'; '.join(differing)}; "
-                "set it back, or start anew from these weights with --load_from"
-            )
+        check_identity(self.identity, position)
         self.state, self._unfinished = state, position["stage"]
         self.epoch, self.iter = position["epoch"], position["iter"]
-        for name, hook in self._named_hooks():
-            if name in position["hooks"]:
-                hook.restore(position["hooks"][name])
-
-    def _named_hooks(self) -> Iterator[tuple[str, Hook]]:
-        """The hooks under names that are unique: their type, and a number from the second of a type on."""
-        seen: dict[str, int] = {}
-        for hook in self.hooks:
-            name = type(hook).__name__
-            seen[name] = seen.get(name, 0) + 1
-            yield (name if seen[name] == 1 else f"{name}-{seen[name]}"), hook
+        self.hooks.restore(position["hooks"])
 
     def _repeat_stage(self) -> None:
         """After a continuation's start: the stage in which its checkpoint was saved."""
@@ -439,11 +405,3 @@ class Runner(ABC):
         self.logger.info("%s: saving at %s", name, where)
         folder = self.checkpoints.save_interrupted(self.iter, self.state, self.position())
         raise Interrupted(f"{name}: stopped at {where}, saved in {folder}; continue with --resume")
-
-
-def _change(name: str, was: Any, now: Any) -> str:
-    """What differs between two JSON values; of long lists the first place that does."""
-    if isinstance(was, list) and isinstance(now, list) and max(len(was), len(now)) > 5:
-        place = next(i for i, pair in enumerate(itertools.zip_longest(was, now)) if pair[0] != pair[1])
-        name, was, now = f"{name}[{place}]", was[place : place + 1], now[place : place + 1]
-    return f"{name} was {was!r} when the checkpoint was saved and is {now!r} now"

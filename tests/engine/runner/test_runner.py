@@ -145,7 +145,7 @@ def test_table_of_hooks():
     runner = runner_for("unused")
     runner.register_hook(Generic(), "LOW")
     runner.register_hook(TextLoggerHook(), "VERY_LOW")
-    table = runner.hook_table().splitlines()
+    table = runner.hooks.table().splitlines()
     assert table[table.index("after_train_iter:") + 1].rstrip() == "(LOW         ) Generic"
     assert table[table.index("after_train_iter:") + 2].rstrip() == "(VERY_LOW    ) TextLoggerHook"
     assert "after_val_iter:" in table
