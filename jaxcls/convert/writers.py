@@ -22,6 +22,7 @@ from jaxcls.convert.readers.torch_globals import STORAGES
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
 
+_LARGE = 2**31  # bytes from which on a member needs a 64-bit size
 _ALIGNMENT = 64  # bytes, PyTorch's, so that files can be mapped into memory
 _STORAGES = {dtype: name for name, dtype in STORAGES.items()}
 _SAFETENSORS = {dtype: name for name, dtype in NAMES.items()}
@@ -104,7 +105,7 @@ def _write_pth(file: BinaryIO, state_dict: Arrays, meta: Mapping[str, Any]) -> N
 def _add(archive: zipfile.ZipFile, file: BinaryIO, name: str, content: Any) -> None:
     """A member whose content begins at a multiple of the alignment, by a field that readers pass over."""
     info = zipfile.ZipInfo(f"archive/{name}", (1980, 1, 1, 0, 0, 0))
-    large = len(content) >= 2**31
+    large = len(content) >= _LARGE
     before = file.tell() + 30 + len(info.filename) + (20 if large else 0)
     info.extra = struct.pack("<2sH", b"FB", padding := -(before + 4) % _ALIGNMENT) + bytes(padding)
     with archive.open(info, "w", force_zip64=large) as member:

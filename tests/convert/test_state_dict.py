@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 from flax import linen as nn
 
 from jaxcls.convert import convert_state_dict, export_state_dict
+from jaxcls.convert.wrappers import read_weights
+from jaxcls.convert.writers import write_file
 from jaxcls.models.layers import BatchNorm, Conv, Linear
 
 
@@ -88,3 +92,34 @@ def test_all_that_does_not_fit_is_named_at_once(state_dict):
         "fc.weight has shape (6, 6), expected (5, 6)",
     ):
         assert part in str(error.value)
+
+
+def test_a_linear_layer_is_a_convolution_of_one_pixel(state_dict):
+    state_dict["fc.weight"] = state_dict["fc.weight"].reshape(5, 6, 1, 1)
+    variables = convert_state_dict(Network(), state_dict, SHAPE)
+    assert np.array_equal(variables["params"]["fc"]["kernel"], state_dict["fc.weight"][..., 0, 0].T)
+
+
+class Wide(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return Linear(2**20, name="fc")(x.mean((1, 2)))
+
+    def resize_on_load(self, path, value, shape):
+        return value
+
+
+def test_memory_is_little_more_than_the_variables(tmp_path):
+    """Of a file with other tensors beside them."""
+    arrays = {"fc.weight": np.ones((2**20, 16), np.float32), "fc.bias": np.ones(2**20, np.float32)}
+    path = write_file(tmp_path / "x.pth", {**arrays, "other": np.ones(2**24, np.float32)}, {})
+    state_dict = read_weights(path).state_dict
+    del state_dict["other"]
+    shape, asked = (1, 1, 16), sum(array.nbytes for array in arrays.values())
+    jax.eval_shape(Wide().init, jax.random.key(0), jnp.zeros((1, *shape)))
+    tracemalloc.start()
+    variables = convert_state_dict(Wide(), state_dict, shape)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(leaf.nbytes for leaf in jax.tree.leaves(variables)) == asked
+    assert peak < 1.5 * asked

@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from jaxcls.convert import writers
 from jaxcls.convert.readers import read_file
 from jaxcls.convert.wrappers import read_weights
 from jaxcls.convert.writers import write_file
@@ -42,8 +43,10 @@ def test_what_is_written_is_read(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("mmap", [False, True])
-def test_pytorch_reads_it(tmp_path, mmap):
+@pytest.mark.parametrize("large", [2**31, 0])
+def test_pytorch_reads_it(tmp_path, monkeypatch, mmap, large):
     torch = pytest.importorskip("torch")
+    monkeypatch.setattr(writers, "_LARGE", large)
     path = write_file(tmp_path / "x.pth", ARRAYS, META)
     found = torch.load(path, weights_only=True, mmap=mmap)
     assert found["meta"] == META
@@ -51,7 +54,9 @@ def test_pytorch_reads_it(tmp_path, mmap):
         np.testing.assert_array_equal(found["state_dict"][name].double().numpy(), expected.astype(np.float64))
 
 
-def test_storages_lie_as_pytorch_lays_them(tmp_path):
+@pytest.mark.parametrize("large", [2**31, 0])
+def test_storages_lie_as_pytorch_lays_them(tmp_path, monkeypatch, large):
+    monkeypatch.setattr(writers, "_LARGE", large)
     path = write_file(tmp_path / "x.pth", ARRAYS, {})
     storages = [tensor._storage.blob.start for tensor in read_file(path)["state_dict"].values()]
     assert not any(start % 64 for start in storages)

@@ -9,6 +9,7 @@ import json
 import struct
 from typing import Any
 
+from jaxcls.convert.readers.json_header import read_json
 from jaxcls.convert.readers.tensor import DTYPES, Blob, File, Storage, Tensor
 from jaxcls.errors import UserError
 
@@ -35,10 +36,7 @@ def read_safetensors(file: File) -> dict[str, Any]:
         length = struct.unpack("<Q", stream.read(8))[0]
         if length > min(_HEADER, file.size - 8):
             raise UserError(f"its header claims {length} bytes; the file has {file.size}, and {_HEADER} are allowed")
-        try:
-            header = json.loads(stream.read(length).decode("utf-8"), object_pairs_hook=_once)
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise UserError(f"its header is not JSON ({str(error)[:80]})") from error
+        header = read_json(stream.read(length))
     if not isinstance(header, dict):
         raise UserError("its header is no JSON object")
     metadata = header.pop("__metadata__", None)
@@ -54,14 +52,6 @@ def _meta(metadata: Any) -> dict[str, Any] | None:
     except (TypeError, KeyError, ValueError, RecursionError):
         return None  # another's
     return meta if isinstance(meta, dict) else None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise UserError(f"its header has {next(name for name in made if names.count(name) > 1)!r} twice")
-    return made
 
 
 def _check_places(header: dict[str, Any], size: int) -> None:

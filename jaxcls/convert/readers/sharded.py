@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxcls.convert.readers.json_header import read_json
 from jaxcls.convert.readers.tensor import File
 from jaxcls.errors import UserError
 
@@ -53,10 +53,7 @@ def read_sharded(file: File, read: Callable[[Path], dict[str, Any]]) -> dict[str
 def _weight_map(file: File) -> dict[str, str]:
     if file.size > _INDEX:
         raise UserError(f"it has {file.size} bytes; an index of weights has at most {_INDEX}")
-    try:
-        index = json.loads(file.path.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise UserError(f"it is not JSON ({str(error)[:80]})") from error
+    index = read_json(file.path.read_bytes())
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
         raise UserError("it has no weight_map of names and files, as an index of weights has")

@@ -101,7 +101,9 @@ def read_notes(path: str | os.PathLike) -> dict[str, Any]:
     """
     if not is_file(path):
         return read_meta(_folder(path))
-    classes = read_weights(local(path)).meta.get("CLASSES")
+    meta = read_weights(local(path)).meta
+    newer = meta.get("dataset_meta")  # mmpretrain's
+    classes = newer.get("classes") if isinstance(newer, dict) else meta.get("CLASSES")
     named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
     return {"original_classes": list(classes)} if classes and named else {}
 

@@ -10,6 +10,7 @@ import stat
 import struct
 import time
 import tracemalloc
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -59,7 +60,8 @@ def entry(value, key="weight"):
 def in_zip(program, values=bytes(16), members=(), **options):
     """A .pth of one storage."""
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", **options) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(made, "w", **options) as archive:
+        warnings.simplefilter("ignore")  # of members that are there twice
         for member, data in (("a/data.pkl", program), ("a/data/0", values), *members):
             if data is not None:
                 archive.writestr(member, data)
@@ -289,6 +291,8 @@ FILES = {
     "a header that is code": (array_file("__import__('os').mkdir('ran')"), "no array of NumPy's"),
     # indices
     "an index of nothing": (b'{"weight_map": 3}', "no weight_map"),
+    "an index with a name twice": (b'{"weight_map": {"a": "x", "a": "y"}}', "has 'a' twice"),
+    "an index that is not JSON": (b'{"weight_map": ', "not JSON"),
     "an index of other folders": (b'{"weight_map": {"a": "../x.pth"}}', "expected one beside it"),
     "an index of the root": (b'{"weight_map": {"a": "/etc/passwd"}}', "expected one beside it"),
     "an index of missing files": (b'{"weight_map": {"a": "x", "b": "y"}}', "2 problems: x is not there; y is not"),
