@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from jaxcls import user_code
 from jaxcls.config import complete, load_config, load_recipe
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
-from jaxcls.engine.checkpoints.loading import load_variables
+from jaxcls.engine.checkpoints.loading import is_file, load_variables
 from jaxcls.engine.checkpoints.storage import locate, read_meta
 from jaxcls.engine.description import describe_from_data, description_of, is_described
 from jaxcls.engine.evaluation import Evaluator
@@ -106,6 +106,11 @@ def init_model(
     if isinstance(given, str | os.PathLike) and str(given).partition(":")[0].endswith((".py", ".json")):
         given = load_recipe(str(given))
     if isinstance(given, str | os.PathLike):
+        if is_file(given):
+            raise UserError(
+                f"{given} is a file of weights, which does not say of what network: give init_model(config, FILE) or "
+                "get_model(NAME, pretrained=FILE)"
+            )
         workdir, folder = locate(given)
         if checkpoint is None and is_described(meta := read_meta(folder)):
             return Model(meta, folder)

@@ -154,6 +154,8 @@ def test_a_run_begins_with_a_file_and_is_exported(tmp_path):
     models = (jaxcls.init_model(own, path), jaxcls.init_model(work))
     found, expected = (jaxcls.inference_model(model, images)[0]["class_scores"] for model in models)
     np.testing.assert_array_equal(found, expected)
+    with pytest.raises(UserError, match=r"first\.pth is a file of weights, which does not say of what network"):
+        jaxcls.init_model(path)
     still = {"type": "SGD", "lr": 1e-30}
     again = tiny.train(tmp_path / "second", runner={"max_epochs": 1}, load_from=str(path), optimizer=still)
     kernel = runner.state.params["head"]["fc"]["kernel"]
