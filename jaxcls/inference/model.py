@@ -23,6 +23,7 @@ from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.network import Network
 from jaxcls.engine.step.parallel import Parallel
+from jaxcls.errors import UserError
 from jaxcls.inference.images import GivenImages, listed
 from jaxcls.inference.preprocess import Given, Preprocess
 
