@@ -195,7 +195,7 @@ class VisionTransformer(Backbone):
     layout: ClassVar[Layout] = Layout(
         stem=("patch_embed", "cls_token", "dist_token", "register_tokens", "pos_embed", "pre_norm"),
         blocks=("layers.{stage}",),
-        rest=("ln1", "ln2", "bn1", "bn2", "gn1", "gn2"),
+        rest=("ln1", "ln2", "bn1", "bn2", "gn1", "gn2", "rel_pos_bias"),
         first=0,
     )
 
