@@ -20,8 +20,8 @@ from jax import lax
 
 from jaxcls.models.layers.pixels import require_pixels
 
-# A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps.
-_MOST_TAPS = 64
+# A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps. ConvMixer has 9x9.
+_MOST_TAPS = 81
 _WIDEST_BAND = 7  # the times that `toeplitz` multiplies more than it must
 
 

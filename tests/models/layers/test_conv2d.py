@@ -131,13 +131,6 @@ def test_a_shape_takes_its_products(rule, products, monkeypatch):
     assert conv2d(*arrays(x, kernel), stride, padding, groups=groups) is products
 
 
-def test_an_accelerator_gets_the_plain_convolution(monkeypatch):
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    x, kernel, stride, padding, groups = RULES["depthwise"]
-    jaxpr = jax.make_jaxpr(lambda a, b: conv2d(a, b, stride, padding, groups=groups))(*arrays(x, kernel))
-    assert [equation.primitive.name for equation in jaxpr.eqns] == ["conv_general_dilated"]
-
-
 @pytest.mark.parametrize("function", [forms.shifts, forms.toeplitz, forms.loop])
 def test_forms_outside_their_rules(function):
     window = Window((2, 1), ((3, 1), (0, 2)), (1, 2))
