@@ -69,7 +69,7 @@ class GRN(nn.Module):
         # The root has no gradient at 0, which a channel that an activation has cleared gives.
         norm = jnp.where(energy > 0, jnp.sqrt(jnp.where(energy > 0, energy, 1.0)), 0.0)
         weight = norm / (jnp.mean(norm, -1, keepdims=True) + self.eps)
-        return x + x * (gamma * weight).astype(x.dtype) + beta.astype(x.dtype)
+        return x + x * (gamma.astype(jnp.float32) * weight).astype(x.dtype) + beta.astype(x.dtype)
 
 
 class ConvNeXtBlock(nn.Module):
