@@ -55,6 +55,8 @@ def test_a_continued_run_says_so_in_its_log(tmp_path):
 
 
 def test_why_a_run_has_ended_is_in_its_log(tmp_path):
-    with pytest.raises(UserError, match="nothing was learned"):
+    with pytest.raises(UserError, match="learned nothing"):
         tiny.train(tmp_path, {"type": "tests.engine.hooks.test_skipped_updates:Poison"}, runner={"max_epochs": 1})
-    assert lines(next(tmp_path.glob("*.log")))[-1].startswith("ERROR - the run ends: UserError: nothing was learned")
+    assert lines(next(tmp_path.glob("*.log")))[-1].startswith(
+        "ERROR - the run ends: UserError: the run has learned nothing"
+    )

@@ -8,15 +8,15 @@ from jaxcls.engine.hooks.hook import PRIORITIES, Hook, every_n
 from jaxcls.errors import UserError
 
 _ADVICE = "lower optimizer.lr, set optimizer_config.grad_clip, or look for bad values in the data"
-
 _KEY = "optimizer_config.max_skipped_updates"
 
 
 class SkippedUpdatesHook(Hook):
     """Ends a run that has thrown away the gradients of many iterations in a row, since they were not finite.
 
-    So ends a run, too, of which no iteration was an update. Iterations in which float16 still searches for its loss
-    scale are not among those in a row. The device's values are read with the log's, and every `limit` iterations.
+    A run that is over fails, too, if it was so in all its iterations, or in the latter half and more. Iterations in
+    which float16 still searches for its loss scale are not among those in a row. The device's values are read with the
+    log's, and every `limit` iterations.
 
     Args:
         limit: how many in a row are too many; None: any number may be, and the log warns.
@@ -51,10 +51,13 @@ class SkippedUpdatesHook(Hook):
             self._check_whole(runner)
 
     def _check_whole(self, runner: Any) -> None:
-        """Refuses to end well where nothing was learned."""
-        steps = int(runner.state.step)
-        if steps and int(runner.state.skipped_updates) == steps:
-            message = f"nothing was learned: all {steps} updates of the run were skipped{_why(runner)}; {_ADVICE}"
+        """Refuses to end well where nothing was learned any more."""
+        steps, skipped, row = (
+            int(count) for count in (runner.state.step, runner.state.skipped_updates, runner.state.skipped_in_a_row)
+        )
+        if steps and (skipped == steps or 2 * row >= steps):
+            which = f"all {steps} updates of the run" if skipped == steps else f"the last {row} of {steps} updates"
+            message = f"the run has learned nothing: {which} were skipped{_why(runner)}; {_ADVICE}"
             if self.limit is not None:
                 raise UserError(message)
             runner.logger.warning("%s", message)

@@ -29,7 +29,7 @@ POISON = {"type": f"{__name__}:Poison"}
 
 
 def test_a_run_without_an_update_is_a_failure(tmp_path):
-    message = r"nothing was learned: all 8 updates of the run were skipped.*\(loss is .*\); lower optimizer\.lr"
+    message = r"the run has learned nothing: all 8 updates of the run were skipped.*\(loss is .*\); lower optimizer\.lr"
     with pytest.raises(UserError, match=message):
         tiny.train(tmp_path, POISON, runner={"max_epochs": 1}, evaluation={"save_best": "auto"})
     assert "Best" not in next(tmp_path.glob("*.log")).read_text()
@@ -47,7 +47,7 @@ def test_without_a_limit_the_log_warns(tmp_path):
     assert (runner.iter, int(runner.state.skipped_in_a_row)) == (16, 16)
     log = next(tmp_path.glob("*.log")).read_text()
     assert "WARNING - epoch 1: all 8 updates were skipped, as their gradients were not finite (loss is " in log
-    assert log.count("WARNING - nothing was learned: all 16 updates of the run were skipped") == 1
+    assert log.count("WARNING - the run has learned nothing: all 16 updates of the run were skipped") == 1
 
 
 def state_after(row, total, steps):
@@ -67,11 +67,16 @@ def runner_at(iteration, state, **changes):
         (runner_at(4, state_after(4, 4, 4)), "iteration 4 of the run: the last 4 updates"),
         (runner_at(5, state_after(5, 5, 5), log_is_due=True), "the last 5 updates"),
         (runner_at(99, state_after(1, 98, 99)), None),
-        (runner_at(99, state_after(0, 99, 99)), "nothing was learned: all 99 updates"),  # searched for a loss scale
+        (runner_at(99, state_after(49, 90, 99)), None),
+        (runner_at(99, state_after(50, 50, 99)), "has learned nothing: the last 50 of 99 updates"),
+        (
+            runner_at(99, state_after(0, 99, 99)),
+            "the run has learned nothing: all 99 updates",
+        ),  # searched for a loss scale
     ],
 )
 def test_when_it_ends(runner, message):
-    hook = SkippedUpdatesHook(4)
+    hook = SkippedUpdatesHook(4 if runner.iter < 98 else 100)
     if message is None:
         hook.after_train_iter(runner)
     else:
@@ -80,7 +85,7 @@ def test_when_it_ends(runner, message):
 
 
 def test_a_run_that_ended_early_is_looked_at_too():
-    with pytest.raises(UserError, match="nothing was learned"):
+    with pytest.raises(UserError, match="the run has learned nothing"):
         SkippedUpdatesHook().after_run(runner_at(4, state_after(4, 4, 4)))
     SkippedUpdatesHook().after_run(runner_at(4, state_after(4, 4, 4), failure=UserError("another")))
     SkippedUpdatesHook().after_run(runner_at(1, state_after(0, 0, 0)))
