@@ -51,6 +51,8 @@ def read_file(path: str | os.PathLike, shard: bool = False) -> Any:
         if str(file.path) in str(error):
             raise
         raise UserError(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # damage shows in as many ways as there are files
+        raise UserError(f"{path} is damaged ({type(error).__name__}: {str(error)[:80]})") from error
 
 
 def _read(file: File, shard: bool = False) -> Any:

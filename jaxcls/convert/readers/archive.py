@@ -194,7 +194,7 @@ def _member(file: File, stream: BinaryIO, info: zipfile.ZipInfo) -> Member:
 
 
 def _data_start(stream: BinaryIO, info: zipfile.ZipInfo) -> int:
-    stream.seek(info.header_offset)
+    stream.seek(max(info.header_offset, 0))
     header = stream.read(30)
     if len(header) < 30 or header[:4] != b"PK\3\4":
         raise UserError(f"its member {info.filename!r} is not where the zip directory says")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -375,3 +376,21 @@ def test_the_harmless_ones_are_read(tmp_path):
         path.write_bytes(content)
         found = read_weights(path).state_dict
         assert {name: np.asarray(value).tolist() for name, value in found.items()} == {"weight": [0, 1, 2, 3]}
+
+
+@pytest.mark.parametrize("kind", ["pth", "legacy.pth", "safetensors", "npz"])
+def test_random_damage(tmp_path, golden, kind):
+    """Each damaged file is read or refused, never more than that."""
+    if kind.endswith("pth"):
+        whole = (golden / "checkpoints" / ("legacy.pth" if kind == "legacy.pth" else "zip.pth")).read_bytes()
+    else:
+        whole = safetensors({"weight": place()}) if kind == "safetensors" else arrays(weight=np.arange(4.0))
+    rng, path = np.random.default_rng(0), tmp_path / "file"
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for at in rng.integers(len(whole), size=rng.integers(1, 5)):
+            damaged[at] = rng.integers(256)
+        path.write_bytes(damaged[: rng.integers(len(whole))] if rng.random() < 0.2 else damaged)
+        with contextlib.suppress(UserError):
+            for value in read_weights(path).state_dict.values():
+                np.asarray(value)

@@ -12,6 +12,7 @@ import jaxcls
 from jaxcls.convert import export_state_dict
 from jaxcls.convert.recognise import rename_back
 from jaxcls.convert.writers import write_file
+from jaxcls.engine.checkpoints.loading import read_notes
 from jaxcls.engine.checkpoints.storage import Checkpoints
 from jaxcls.engine.checkpoints.weights import load_for_tuning, load_pretrained
 from jaxcls.engine.log import get_logger
@@ -91,6 +92,19 @@ def test_all_that_does_not_fit_is_named(network, tmp_path):
         assert part in str(error.value)
     with pytest.raises(UserError, match=r"x\.pth \(timm's names.*: 1 problems: backbone\.ln1\.weight is int64"):
         load_for_tuning(*made(model(8, 5), 1), str(path))
+
+
+@pytest.mark.parametrize(
+    ("meta", "notes"),
+    [
+        ({"CLASSES": ["a", "b"]}, {"original_classes": ["a", "b"]}),
+        ({"dataset_meta": {"classes": ["a", "b"]}}, {"original_classes": ["a", "b"]}),
+        ({"CLASSES": None}, {}),
+        ({"CLASSES": [1, 2]}, {}),
+    ],
+)
+def test_classes_that_a_file_names(network, tmp_path, meta, notes):
+    assert read_notes(write_file(tmp_path / "x.pth", network[2], meta)) == notes
 
 
 def test_nothing_there(network, tmp_path):
