@@ -25,6 +25,7 @@ class Family:
         wrong: arguments that are refused -> part of the message.
         norm_eval: whether `norm_eval` has an effect, where there is such an argument.
         unused: ends of the names of parameters that are in the original's checkpoints and do nothing.
+        float32: parts of the paths of results that are float32 in half precision too: biases of positions.
         exact: whether batch statistics of this variant are stable enough to compare two precisions.
     """
 
@@ -39,5 +40,6 @@ class Family:
     checkpointed: int = 0
     wrong: tuple[tuple[dict[str, Any], str], ...] = ()
     norm_eval: bool = True
+    float32: tuple[str, ...] = ()
     exact: bool = True
     unused: tuple[str, ...] = ()

@@ -37,6 +37,7 @@ FAMILIES = {
         },
         16,
         least=7,
+        float32=("cpb_mlp",),
         frozen={-1: (), 0: ("patch_embed.", "stages.0."), 1: ("patch_embed.", "stages.", "norm1.")},
         checkpointed=3,
         wrong=(

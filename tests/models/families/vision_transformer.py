@@ -74,6 +74,7 @@ FAMILIES = {
         16,
         neck=None,
         least=None,
+        float32=("['attn']['__call__'][0]",),  # the table, whose scope is the attention's
         frozen={
             1: ("patch_embed.", "cls_token", "layers.0."),
             2: ("patch_embed.", "cls_token", "layers.", "ln2."),
