@@ -7,7 +7,6 @@ import pytest
 
 from jaxcls.data.batch_augment import BatchCutMix, BatchResizeMix, build_batch_augments, soft_labels
 from jaxcls.errors import UserError
-from tests.quick import quick_jit
 
 N, H, W, K = 4, 12, 20, 5
 LABELS = jnp.array([0, 1, 2, 4])
@@ -26,7 +25,7 @@ MIXES = {
 
 @functools.cache
 def vmapped(name):
-    return quick_jit(jax.vmap(build_batch_augments(MIXES[name], K), (0, None, None)))
+    return jax.jit(jax.vmap(build_batch_augments(MIXES[name], K), (0, None, None)))
 
 
 def draw(name, seed=0):
@@ -90,7 +89,7 @@ def test_cutmix_area_is_what_lambda_says_when_not_cut_off():
     keys = jax.random.split(jax.random.key(1), 40000)
     lam = jnp.linspace(0.001, 0.999, 40000)
     augment = BatchCutMix(alpha=1.0, num_classes=K)
-    (top, bottom), (left, right) = quick_jit(jax.vmap(lambda k, s: augment.box(k, 9600, 6400, s)))(keys, lam)
+    (top, bottom), (left, right) = jax.jit(jax.vmap(lambda k, s: augment.box(k, 9600, 6400, s)))(keys, lam)
     inside = (top > 0) & (bottom < 9600) & (left > 0) & (right < 6400)
     share = (bottom - top) * (right - left) / (9600 * 6400)
     np.testing.assert_allclose(share[inside], 1 - lam[inside], atol=2 / 9600 + 2 / 6400)  # sides cut to even numbers
@@ -107,7 +106,7 @@ def _expected_share():
 
 
 def test_correct_lam_false_keeps_the_drawn_one():
-    augment = quick_jit(build_batch_augments({"type": "BatchCutMix", "alpha": 1.0, "correct_lam": False}, K))
+    augment = jax.jit(build_batch_augments({"type": "BatchCutMix", "alpha": 1.0, "correct_lam": False}, K))
     images, labels = augment(jax.random.key(3), CONSTANT, LABELS)
     assert not np.allclose(np.asarray(images).mean((1, 2, 3)), np.asarray(labels) @ VALUES, rtol=1e-3)
 
@@ -115,7 +114,7 @@ def test_correct_lam_false_keeps_the_drawn_one():
 def test_minmax_bounds_the_sides():
     augment = BatchCutMix(alpha=1.0, cutmix_minmax=(0.25, 0.5), num_classes=K)
     keys = jax.random.split(jax.random.key(2), 500)
-    (top, bottom), (left, right) = quick_jit(jax.vmap(lambda k: augment.box(k, 40, 60, 0.5)))(keys)
+    (top, bottom), (left, right) = jax.jit(jax.vmap(lambda k: augment.box(k, 40, 60, 0.5)))(keys)
     assert set(np.unique(bottom - top)) == set(range(10, 20))
     assert set(np.unique(right - left)) == set(range(15, 30))
     assert int(top.min()) == int(left.min()) == 0
@@ -126,7 +125,7 @@ def test_minmax_bounds_the_sides():
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
 def test_resizemix_pastes_the_whole_other_image(interpolation):
     augment = BatchResizeMix(alpha=1.0, num_classes=K, interpolation=interpolation)
-    resized = quick_jit(augment.patch)
+    resized = jax.jit(augment.patch)
     patch = resized(RAMP, (jnp.array(3), jnp.array(9)), (jnp.array(5), jnp.array(15)))[:, 3:9, 5:15]
     halves = RAMP.reshape(N, 6, 2, 10, 2, 3)  # half the size: bilinear is the mean of four
     expected = halves.mean((2, 4)) if interpolation == "bilinear" else halves[:, :, 0, :, 0]
@@ -147,7 +146,7 @@ def test_one_augment_a_batch_with_its_probability():
         {"type": "BatchCutMix", "alpha": 1.0, "prob": 0.5},
     ]
     keys = jax.random.split(jax.random.key(0), 4000)
-    images, labels = quick_jit(jax.vmap(build_batch_augments(config, K), (0, None, None)))(keys, CONSTANT, LABELS)
+    images, labels = jax.jit(jax.vmap(build_batch_augments(config, K), (0, None, None)))(keys, CONSTANT, LABELS)
     flat = np.asarray(images)[:, :, ::4, ::4].reshape(4000, N, -1)
     values = CONSTANT[:, 0, 0, 0]
     known = np.isin(flat, values).all((1, 2))
@@ -165,7 +164,7 @@ def test_identity_and_soft_labels():
     assert images is CONSTANT or (images == CONSTANT).all()
     np.testing.assert_array_equal(labels, jax.nn.one_hot(LABELS, K))
     several = jnp.array([[1, 1, 0, 0, 0]] * N)
-    _, labels = quick_jit(build_batch_augments(MIXES["mixup"], K))(jax.random.key(0), CONSTANT, several)
+    _, labels = jax.jit(build_batch_augments(MIXES["mixup"], K))(jax.random.key(0), CONSTANT, several)
     np.testing.assert_allclose(labels, several, rtol=1e-6)
     assert labels.dtype == jnp.float32
 

@@ -13,7 +13,6 @@ from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
 from tests.data.broken import Broken
 from tests.engine.tiny import train
-from tests.quick import quick_jit
 
 IMAGES = np.random.default_rng(0).integers(1, 255, (512, 16, 12, 3), np.uint8)
 
@@ -21,7 +20,7 @@ IMAGES = np.random.default_rng(0).integers(1, 255, (512, 16, 12, 3), np.uint8)
 @pytest.mark.parametrize(("direction", "axis"), [("horizontal", 2), ("vertical", 1)])
 def test_flips_are_drawn_for_each_image(direction, axis):
     flip = RandomFlip(0.25, direction, on_device=True)
-    given = np.asarray(quick_jit(flip.augment_images)(jax.random.key(0), IMAGES))
+    given = np.asarray(jax.jit(flip.augment_images)(jax.random.key(0), IMAGES))
     same = (given == IMAGES).all((1, 2, 3))
     flipped = (given == np.flip(IMAGES, axis)).all((1, 2, 3))
     assert np.all(same ^ flipped)
@@ -29,7 +28,7 @@ def test_flips_are_drawn_for_each_image(direction, axis):
 
 
 def erased(transform, key=0):
-    given = np.asarray(quick_jit(transform.augment_images)(jax.random.key(key), IMAGES))
+    given = np.asarray(jax.jit(transform.augment_images)(jax.random.key(key), IMAGES))
     assert given.dtype == np.uint8
     return given, (given != IMAGES).any(-1)
 

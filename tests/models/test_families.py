@@ -14,7 +14,6 @@ from jaxcls.models.backbones.layout import LAST
 from jaxcls.models.classifier import least_size
 from tests.models.families import FAMILIES, classifier, images, shapes
 from tests.models.filled import filled
-from tests.quick import quick_jit
 
 MISTAKES = [(name, *mistake) for name, family in FAMILIES.items() for mistake in family.wrong]
 FREEZING = [(name, stages) for name, family in FAMILIES.items() for stages in family.frozen]
@@ -52,7 +51,7 @@ def test_every_parameter_gets_a_gradient(name):
         )
         return losses["loss"]
 
-    value, grads = quick_jit(jax.value_and_grad(loss))(variables["params"])
+    value, grads = jax.jit(jax.value_and_grad(loss))(variables["params"])
     assert np.isfinite(value)
     assert not [path for path, leaf in jax.tree.leaves_with_path(grads) if not np.all(np.isfinite(leaf))]
     still = {
