@@ -34,8 +34,11 @@ class EpochBasedRunner(Runner):
     def train_epoch(self) -> None:
         """One epoch of training, or what is left of it."""
         self.enter("train")
+        first = self.iter - self.epoch * self.iters_per_epoch
+        if first:  # an earlier run has begun the epoch
+            self.inner_iter = first - 1
         self.call_hook("before_train_epoch")
-        for place in range(self.iter - self.epoch * self.iters_per_epoch, self.iters_per_epoch):
+        for place in range(first, self.iters_per_epoch):
             self.inner_iter = place
             self.train_iteration()
         self.call_hook("after_train_epoch")

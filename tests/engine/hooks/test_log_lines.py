@@ -74,6 +74,15 @@ def test_numbers_of_an_epoch_are_in_a_line_with_its_evaluation(tmp_path, evaluat
     assert lines == [*TRAINED[:2], own[0], *TRAINED[2:], own[1]]
 
 
+def test_an_epoch_that_an_earlier_run_has_begun_ends_at_its_last_iteration(tmp_path):
+    class Late(Putting):
+        def before_run(self, runner):
+            runner.iter = 4
+
+    lines = lines_of(tmp_path, (Late("after_train_epoch"), "NORMAL"), length=1)
+    assert lines == [("val", 1, 4, {"own": 1.0})]
+
+
 def test_numbers_of_the_end(tmp_path):
     assert lines_of(tmp_path, (Putting("after_run"), "NORMAL")) == [*TRAINED, ("val", 2, 4, {"own": 1.0})]
     (tmp_path / "now.log.json").unlink()
