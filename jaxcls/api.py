@@ -15,7 +15,7 @@ from jaxcls.builder import as_json
 from jaxcls.config import complete, save_config
 from jaxcls.data.pipeline import Loader, TrainBatches
 from jaxcls.data.report import class_report
-from jaxcls.engine import assembly, processes
+from jaxcls.engine import assembly, compilation, processes
 from jaxcls.engine.checkpoints.continuation import continue_run, load_from
 from jaxcls.engine.checkpoints.loading import load_variables, read_notes
 from jaxcls.engine.checkpoints.storage import Checkpoints, has_checkpoint, locate
@@ -51,6 +51,7 @@ def train_model(
     """
     quiet_others()
     config, workdir = complete(config), expand(workdir)
+    compilation.prepare(config["compilation_cache"])
     own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
     check_free(workdir, continues=bool(resume or own))
     with ExitStack() as stack:
@@ -116,6 +117,7 @@ def evaluate_model(
     """
     get_logger()  # what the data warns of is to be seen
     config = complete(config)
+    compilation.prepare(config["compilation_cache"])
     saved, evaluation = read_notes(checkpoint), config["evaluation"]
     dataset = evaluation_dataset(config, split, saved.get("classes"), "the checkpoint")
     if own := saved.get("original_classes"):

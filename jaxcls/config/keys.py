@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "load_from": None,
     "resume_from": None,
     "import_from": [],
+    "compilation_cache": True,
 }
 
 

@@ -129,6 +129,7 @@ CONFIG: Mapping[str, Schema] = {
     "load_from": PATH,
     "resume_from": PATH,
     "import_from": Value(Sequence[str]),
+    "compilation_cache": Value(bool | str),
 }
 
 

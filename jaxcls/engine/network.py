@@ -62,7 +62,10 @@ class Network:
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Initial variables."""
-        return jax.jit(self.classifier.init)(key, jnp.zeros((1, *self.image_shape), jnp.float32))
+        # XLA makes long programs of random numbers; they run once, so that making them quickly is worth more.
+        options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+        init = jax.jit(self.classifier.init, compiler_options=options)
+        return init(key, jnp.zeros((1, *self.image_shape), jnp.float32))
 
     def make_eval_step(self, preprocess: Callable[[jax.Array], jax.Array]) -> Callable[..., Any]:
         """What `jaxcls.make_eval_step` gives, for images that `preprocess` brings to the network."""

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from jaxcls import user_code
 from jaxcls.config import complete, load_config, load_recipe
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
+from jaxcls.engine import compilation
 from jaxcls.engine.checkpoints.loading import is_file, load_variables
 from jaxcls.engine.checkpoints.storage import locate, read_meta
 from jaxcls.engine.description import describe_from_data, description_of, is_described
@@ -103,6 +104,7 @@ def init_model(
         UserError: there is no checkpoint, or it does not fit.
     """
     get_logger()  # what the data warns of is to be seen
+    compilation.prepare()
     given = workdir_or_config
     if isinstance(given, str | os.PathLike) and str(given).partition(":")[0].endswith((".py", ".json")):
         given = load_recipe(str(given))

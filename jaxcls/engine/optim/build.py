@@ -73,7 +73,8 @@ def build_optimizer(
     ) -> Any:
         return tx.update(grads, state if step is None else at_step(state, step), params, **rest)
 
-    return optax.GradientTransformationExtraArgs(tx.init, update)
+    # one program in place of one for each shape
+    return optax.GradientTransformationExtraArgs(jax.jit(tx.init), update)
 
 
 def _replace_first(value: Any, momentum: Any) -> Any:

@@ -84,5 +84,6 @@ def create_train_state(
     return state.replace(accumulated=options.accumulation.init(params), loss_scale=options.precision.init_loss_scale())
 
 
+@jax.jit  # one program in place of one for each shape
 def _copy(tree: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), tree)
+    return jax.tree.map(jnp.copy, tree)

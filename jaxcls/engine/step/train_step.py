@@ -14,6 +14,7 @@ from flax import traverse_util
 from jax import Array
 
 from jaxcls import collectives
+from jaxcls.engine.compilation import announced
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.inputs import Inputs, to_float
 from jaxcls.engine.step.options import StepOptions
@@ -113,7 +114,7 @@ def make_train_step(
         return _counted(state, finite, searching), log_vars
 
     parallel = parallel or Parallel()
-    compiled = parallel.wrap_train_step(train_step)
+    compiled = announced(parallel.wrap_train_step(train_step), "training step")
 
     def step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
         return compiled(parallel.place_state(state), parallel.place_batch(batch), parallel.place_key(key))
@@ -190,7 +191,7 @@ def make_eval_step(
         return scores, {name: collectives.psum(value * count) / total for name, value in log_vars.items()}
 
     parallel = parallel or Parallel()
-    compiled = parallel.wrap_eval_step(eval_step)
+    compiled = announced(parallel.wrap_eval_step(eval_step), "evaluation step")
 
     def step(variables: Mapping[str, Any], batch: Batch) -> tuple[Array, dict[str, Array]]:
         return compiled(parallel.place_state(variables), parallel.place_batch(batch))
