@@ -193,7 +193,10 @@ def test_a_work_directory_with_another_run_is_refused(trained):
             ],
             "data_prefix='/nowhere': no such folder",
         ),
-        (["evaluate.py", "--ckpt=/nowhere"], "/nowhere does not exist; expected a work directory or a checkpoint"),
+        (
+            ["evaluate.py", "--ckpt=/nowhere"],
+            "/nowhere does not exist; expected a work directory, a checkpoint in it or a file",
+        ),
     ],
 )
 def test_mistakes_end_with_one_line(arguments, message, tmp_path):
