@@ -44,11 +44,11 @@ def _place(name: str, layout: Layout) -> Place:
 
 
 def _layout_for(names: list[str]) -> Layout:
-    """The layout that places all names; of several the one that tells blocks apart."""
+    """The layout that places all names; of several the one with no kind of layer besides, which tells blocks apart."""
     known = {getattr(backbones, name).layout: name for name in backbones.__all__ if getattr(backbones, name).layout}
-    for layout in sorted(known, key=lambda one: -sum("{block}" in template for template in one.blocks)):
-        if all(layout.depth_of(name) is not None for name in names):
-            return layout
+    fitting = [layout for layout in known if all(layout.depth_of(name) is not None for name in names)]
+    if fitting:
+        return min(fitting, key=lambda one: (one.unused(names), -sum("{block}" in block for block in one.blocks)))
     raise UserError(
         f"layer_decay_rate: no backbone's layout says how deep 'backbone.{_first_without_a_place(names, known)}' is; "
         f"there are layouts for {', '.join(sorted(known.values()))}"

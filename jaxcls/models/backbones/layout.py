@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 LAST = math.inf
@@ -81,6 +81,12 @@ class Layout:
         if found := _match(self.after, name):
             return Place(self._number(found), LAST)
         return REST if _match((*self.norms, *self.rest), name) else None
+
+    def unused(self, names: Iterable[str]) -> int:
+        """How many templates of stages no name fits."""
+        names = list(names)
+        templates = (*self.blocks, *self.before, *self.after)
+        return sum(not any(_match((template,), name) for name in names) for template in templates)
 
     def _number(self, found: re.Match[str]) -> int:
         return int(found["stage"]) - self.first + 1

@@ -123,5 +123,5 @@ def test_a_backbone_without_a_layout_is_refused_by_the_name_of_a_parameter():
         UserError, match=r"no backbone's layout says how deep 'backbone\.features\.x\.weight' is; there are layouts"
     ):
         layer_depths(["backbone.features.x.weight", "head.fc.weight"])
-    with pytest.raises(UserError, match=r"'backbone\.transition1\.0\.weight'"):
-        layer_depths(["backbone.layer1.0.conv1.weight", "backbone.transition1.0.weight"])
+    with pytest.raises(UserError, match=r"'backbone\.bridge1\.0\.weight'"):
+        layer_depths(["backbone.layer1.0.conv1.weight", "backbone.bridge1.0.weight"])

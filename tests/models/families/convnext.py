@@ -14,7 +14,7 @@ FAMILIES = {
             ({"arch": "tini"}, "arch='tini'; did you mean 'tiny'"),
             ({"arch": {"depths": (1,)}}, "a dict needs depths, channels"),
             ({"arch": {"depths": (1,), "channels": (8, 16)}}, "one of each a stage"),
-            ({"arch": 3}, "arch=3; a dict needs"),
+            ({"arch": 3}, "arch: 3; expected text or a dict"),
             ({"out_indices": (4,)}, r"out_indices=\(4,\); allowed: -2 to 1"),
             ({"frozen_stages": 5}, "frozen_stages=5; allowed: -1 to 2"),
         ),

@@ -12,9 +12,9 @@ _RESNET_WRONG = (
     ({"num_stages": 5}, "num_stages=5; allowed: 1 to 4"),
     ({"out_indices": 3}, "out_indices=3; allowed: -2 to 1"),
     ({"out_indices": ()}, "expected one index or several"),
-    ({"out_indices": "3"}, "out_indices='3'"),
+    ({"out_indices": "3"}, "out_indices: '3'; expected a whole number"),
     ({"strides": (1,)}, r"strides=\(1,\); expected one a stage, 2 of them"),
-    ({"dilations": 1}, "dilations=1; expected one a stage"),
+    ({"dilations": 1}, "dilations: 1; expected a list of whole numbers"),
     ({"frozen_stages": 9}, "frozen_stages=9; allowed: -1 to 2"),
 )
 _BOTTLENECKS = {"depth": 50, "stem_channels": 8, "base_channels": 8, "num_stages": 1, "out_indices": (0,)}
