@@ -14,7 +14,7 @@ from jaxcls.convert.wrappers import read_weights
 from jaxcls.convert.writers import write_file
 from jaxcls.models import build_classifier
 from tests.convert.reference_models import CASES
-from tests.convert.test_sources import assert_same, fill
+from tests.convert.test_name_sources import assert_same, fill
 
 pytestmark = pytest.mark.slow
 MODELS = {
