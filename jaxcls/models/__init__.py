@@ -35,9 +35,9 @@ def build_classifier(config: Mapping[str, Any], where: str = "model") -> nn.Modu
     parts: dict[str, Any] = {"backbone": build(config.pop("backbone", None), backbones, f"{where}.backbone")}
     if neck := config.pop("neck", None):
         parts["neck"] = _build_neck(neck, f"{where}.neck")
-    head = dict(config.pop("head", {}))
-    if "loss" in head:
-        head["loss"] = build_loss(head["loss"], f"{where}.head.loss")
+    head = config.pop("head", None)
+    if isinstance(head, Mapping) and "loss" in head:
+        head = {**head, "loss": build_loss(head["loss"], f"{where}.head.loss")}
     parts["head"] = build(head, heads, f"{where}.head")
     config.pop("train_cfg", None)  # the training step's, not the network's
     if config.get("pretrained", "") is None:  # so in many of the original's configs

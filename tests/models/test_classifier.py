@@ -64,6 +64,11 @@ def test_parameter_paths_are_the_originals_names(made):
     assert params["backbone"]["layer2.0"]["downsample.0"]["kernel"].shape == (1, 1, 8, 16)
 
 
+def test_a_model_without_a_head_is_refused():
+    with pytest.raises(UserError, match=r"model\.head: expected a dict with a 'type', got None"):
+        build_classifier({"type": "ImageClassifier", "backbone": {"type": "LeNet5"}, "head": None})
+
+
 def test_every_backbone_has_golden_logits(golden):
     """A new backbone asks for its golden file."""
     import json

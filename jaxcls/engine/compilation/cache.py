@@ -122,15 +122,22 @@ def _remove_damaged(folder: Path) -> None:
 
 def _is_whole(data: bytes) -> bool:
     """Whether an entry can be unpacked; JAX packs with zlib, or with zstandard where that is installed."""
+    if data[:4] == b"\x28\xb5\x2f\xfd":
+        return _is_whole_zstandard(data)
     try:
-        if data[:4] == b"\x28\xb5\x2f\xfd":
-            import zstandard
+        zlib.decompress(data)
+    except zlib.error:
+        return False
+    return True
 
-            zstandard.ZstdDecompressor().decompress(data)
-        else:
-            zlib.decompress(data)
-    except ImportError:
+
+def _is_whole_zstandard(data: bytes) -> bool:
+    try:
+        import zstandard
+    except ImportError:  # nothing here can tell
         return True
-    except Exception:
+    try:
+        zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError:
         return False
     return True

@@ -13,7 +13,7 @@ from jaxcls.models.backbones.base import Backbone, Config, settings_of
 from jaxcls.models.backbones.layout import Layout, by_stage
 from jaxcls.models.backbones.resnet import KAIMING_INIT
 from jaxcls.models.layers import BN, RELU, Layers, SELayer
-from jaxcls.models.layers.reparameterize import ConvNorm, merged_branches, require_batch_norm
+from jaxcls.models.layers.reparameterize import ConvNorm, merge_blocks
 
 Variables = Mapping[str, Any]
 
@@ -159,9 +159,4 @@ class MobileOne(Backbone):
         """
         if self.deploy:
             return self, dict(variables)
-        eps, stats = require_batch_norm(self.norm_cfg), dict(variables["batch_stats"])
-        params = dict(variables["params"])
-        for name, block in params.items():
-            kept = {"se": block["se"]} if "se" in block else {}
-            params[name] = {"branch_reparam": merged_branches(block, stats.pop(name), eps), **kept}
-        return self.clone(parent=None, deploy=True), {**variables, "params": params, "batch_stats": stats}
+        return self.clone(parent=None, deploy=True), merge_blocks(variables, self.norm_cfg)

@@ -14,7 +14,7 @@ from jaxcls.models.backbones.base import Backbone, Config, one_a_stage
 from jaxcls.models.backbones.layout import Layout, by_stage
 from jaxcls.models.backbones.resnet import KAIMING_INIT
 from jaxcls.models.layers import BN, RELU, ConvModule, Layers, SELayer, max_pool
-from jaxcls.models.layers.reparameterize import ConvNorm, merged_branches, require_batch_norm
+from jaxcls.models.layers.reparameterize import ConvNorm, merge_blocks
 
 Variables = Mapping[str, Any]
 
@@ -203,9 +203,4 @@ class RepVGG(Backbone):
         """
         if self.deploy:
             return self, dict(variables)
-        eps, stats = require_batch_norm(self.norm_cfg), dict(variables["batch_stats"])
-        params = dict(variables["params"])
-        for name in [name for name in params if "branch_3x3" in params[name]]:
-            kept = {"se_layer": params[name]["se_layer"]} if "se_layer" in params[name] else {}
-            params[name] = {"branch_reparam": merged_branches(params[name], stats.pop(name), eps), **kept}
-        return self.clone(parent=None, deploy=True), {**variables, "params": params, "batch_stats": stats}
+        return self.clone(parent=None, deploy=True), merge_blocks(variables, self.norm_cfg)

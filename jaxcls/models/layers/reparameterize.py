@@ -35,15 +35,24 @@ class ConvNorm(nn.Module):
         return self.layers.norm("norm")(x, train)
 
 
-def require_batch_norm(norm_cfg: Mapping[str, Any]) -> float:
-    """The eps of norms that can be merged into convolutions.
+def merge_blocks(variables: Variables, norm_cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """A backbone's variables, each block's branches summed into one convolution, `branch_reparam`.
+
+    Args:
+        variables: `params` and `batch_stats`; a block's branches are named `branch_…`, what else it has stays.
+        norm_cfg: of the branches.
 
     Raises:
         UserError: norms other than BatchNorm.
     """
     if norm_cfg["type"] not in ("BN", "BN2d", "SyncBN"):
         raise UserError(f"deploy: norm_cfg {norm_cfg['type']!r} cannot be merged into a convolution; BN can")
-    return norm_cfg.get("eps", 1e-5)
+    params, stats, eps = dict(variables["params"]), dict(variables["batch_stats"]), norm_cfg.get("eps", 1e-5)
+    for name, block in params.items():
+        kept = {key: value for key, value in block.items() if not key.startswith("branch_")}
+        if len(kept) < len(block):
+            params[name] = {"branch_reparam": merged_branches(block, stats.pop(name), eps), **kept}
+    return {**variables, "params": params, "batch_stats": stats}
 
 
 def merged_branches(params: Variables, stats: Variables, eps: float) -> dict[str, np.ndarray]:
