@@ -27,6 +27,7 @@ from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.workdir import check_free, held
 from jaxcls.errors import UserError
+from jaxcls.inference.teacher import load_teacher
 from jaxcls.paths import expand
 
 
@@ -57,7 +58,7 @@ def train_model(
     with ExitStack() as stack:
         stack.callback(close_log)
         stack.enter_context(stopping.continuable(resume and has_checkpoint(workdir)))
-        runner, loaders = assembly.build_runner(config, workdir, validate)
+        runner, loaders = assembly.build_runner(config, workdir, validate, load_teacher(config))
         for loader in loaders.values():
             stack.enter_context(loader)
         runner.check(loaders, config["workflow"])

@@ -10,6 +10,7 @@ from jaxcls.builder import construct, lookup
 from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value
 from jaxcls.data import batch_augment, sampler, sources, transforms
 from jaxcls.engine import hooks, runner
+from jaxcls.engine.distillation import distillation_of
 from jaxcls.engine.optim.clipping import build_grad_clip
 from jaxcls.engine.optim.parse import parse
 from jaxcls.engine.optim.schedules import check_lr_config, check_momentum_config
@@ -57,6 +58,13 @@ def _parallel(node: Any, where: str) -> Iterator[str]:
         yield f"{where}: {node!r}; {close_names(str(node), MODES)}"
 
 
+def _distill(node: Any, where: str) -> Iterator[str]:
+    """`teacher`, and how it counts."""
+    keys = {"teacher": Value(str | Mapping), "type": TEXT, "alpha": NUMBER, "tau": NUMBER}
+    problems = tuple(Keys(keys, required=("teacher",))(node, where))
+    yield from problems or Checked(distillation_of)(node, where)
+
+
 PIPELINE = Each(Slot(transforms))
 SOURCE: Schema = Each(
     Slot(
@@ -85,7 +93,12 @@ MODEL = Slot(
         "neck": Optional(Each(Slot(necks, parts=LAYERS), or_one=True)),
         "head": Slot(heads, own={"loss": Slot(losses)}, parts=LAYERS),
         "train_cfg": Optional(
-            Keys({"augments": Optional(Each(Slot(batch_augment, own={"num_classes": COUNT}), or_one=True))})
+            Keys(
+                {
+                    "augments": Optional(Each(Slot(batch_augment, own={"num_classes": COUNT}), or_one=True)),
+                    "distill": Optional(_distill),
+                }
+            )
         ),
         "pretrained": PATH,
     },

@@ -23,15 +23,17 @@ from jaxcls.data.sources.base import digest
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.checkpoints.weights import load_pretrained
 from jaxcls.engine.description import describe
+from jaxcls.engine.distillation import Trained, build_teacher, check_head, settings
 from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.evaluation_data import evaluation_dataset
-from jaxcls.engine.log import env_info
+from jaxcls.engine.log import env_info, get_logger
 from jaxcls.engine.network import Network, preprocess_of
 from jaxcls.engine.optim.optimisation import Optimisation
 from jaxcls.engine.processes import first_process_first
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.teacher import Teacher
 from jaxcls.engine.step.train_state import create_train_state
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError, refuse
@@ -54,8 +56,16 @@ def build_evaluator(config: Config, split: str, dataset: Dataset, network: Netwo
     return Evaluator(network.make_eval_step(preprocess_of(dataset)), loader, parallel)
 
 
-def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner, dict[str, Loader]]:
+def build_runner(
+    config: Config, workdir: Path, validate: bool, trained: Trained | None = None
+) -> tuple[Runner, dict[str, Loader]]:
     """The runner of a config with all its hooks, and the loaders that it takes.
+
+    Args:
+        config: the whole.
+        workdir: where the run will write.
+        validate: whether to evaluate on `data.val`.
+        trained: the teacher that the config's `model.train_cfg.distill` names.
 
     Raises:
         UserError: whatever in the config, or in the data that it names, cannot be.
@@ -66,6 +76,7 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
         dataset = build_dataset(data["train"], "data.train")
     network = Network(config, dataset, parallel)
     network.check(dataset, "data.train")
+    teacher = _teacher(config, network, dataset, trained)
     evaluator, val = None, None
     if validate and "val" in data:
         val = evaluation_dataset(config, "val", dataset.classes, "data.train")
@@ -82,7 +93,12 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
     tx = optimisation.build_tx(variables["params"], network.classifier.layout)
     state = create_train_state(variables, tx, optimisation.options)
     train_step = make_train_step(
-        network.classifier, tx, parallel=parallel, inputs=network.inputs, options=optimisation.options
+        network.classifier,
+        tx,
+        parallel=parallel,
+        inputs=network.inputs,
+        options=optimisation.options,
+        teacher=teacher,
     )
     if evaluator:
         loaders["val"] = evaluator.loader
@@ -97,12 +113,21 @@ def build_runner(config: Config, workdir: Path, validate: bool) -> tuple[Runner,
         batch_size=data["batch_size"],
         work_dir=workdir,
         meta={"env_info": env_info(), "seed": config["seed"], "config": repr(config), "CLASSES": list(dataset.classes)},
-        identity=_identity(config, kind, dataset),
+        identity=_identity(config, kind, dataset) | {"fingerprint of the teacher": trained and trained.fingerprint},
         description=describe(config, (val or dataset).image.shape),
         network=network,
     )
     _register_hooks(made, config, evaluator, optimisation.options.ema)
     return made, loaders
+
+
+def _teacher(config: Config, network: Network, dataset: Dataset, trained: Trained | None) -> Teacher | None:
+    node = settings(config["model"])
+    if node is None or trained is None:
+        check_head(network)
+        return None
+    get_logger().info("teacher: %s, fingerprint %s", trained.source, trained.fingerprint)
+    return build_teacher(trained, network, dataset, node)
 
 
 def _runner_kind(config: Config) -> tuple[type[Runner], int]:

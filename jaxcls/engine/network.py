@@ -173,6 +173,6 @@ def preprocess_of(dataset: Dataset) -> Any:
 def _mix_batch(model: Mapping[str, Any], num_classes: int) -> Any:
     """What mixes images in the step, by the model's `train_cfg.augments`; None without any."""
     train_cfg = model.get("train_cfg") or {}
-    refuse(unknown_keys(train_cfg, ("augments",), "model.train_cfg"))
+    refuse(unknown_keys(train_cfg, ("augments", "distill"), "model.train_cfg"))
     augments = train_cfg.get("augments")
     return build_batch_augments(augments, num_classes, "model.train_cfg.augments") if augments else None

@@ -12,6 +12,7 @@ from jax import Array
 
 from jaxcls.errors import ImageSizeError, UserError
 from jaxcls.models.backbones.layout import Layout
+from jaxcls.models.distillation import Distillation
 from jaxcls.models.heads.cls_head import Head
 
 __all__ = ["ImageClassifier"]
@@ -76,6 +77,21 @@ class ImageClassifier(nn.Module):
         """
         logits = self.head(self.extract_feat(images, train=train), train).astype(jnp.float32)
         return self.head.losses(logits, labels, mask)
+
+    def forward_distill(
+        self, images: Array, labels: Array, taught: Array, distillation: Distillation
+    ) -> dict[str, Any]:
+        """The dict of losses of a student.
+
+        Args:
+            images: (N, H, W, C).
+            labels: (N,) int, or (N, K) where soft.
+            taught: the teacher's logits (N, K).
+            distillation: how they count.
+        """
+        logits, of_teacher = self.head.student_logits(self.extract_feat(images, train=True), True)
+        own = self.head.losses(logits.astype(jnp.float32), labels)
+        return distillation.losses(own, of_teacher, taught)
 
     def evaluate(self, images: Array, labels: Array, mask: Array | None = None) -> tuple[Array, dict[str, Any]]:
         """Scores (N, K) and the dict of losses, both in evaluation mode."""

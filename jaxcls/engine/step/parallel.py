@@ -129,12 +129,12 @@ class Parallel:
         return NamedSharding(self.mesh, P(*(None,) * axis, BATCH_AXIS))
 
     def wrap_train_step(self, step: Callable) -> Callable:
-        """`step(state, batch, key) -> (state, log_vars)` over the devices; the state is donated."""
+        """`step(state, batch, key, constants) -> (state, log_vars)` over the devices; the state is donated."""
         if self.mode == "pmap":
             return jax.pmap(
                 step,
                 axis_name=BATCH_AXIS,
-                in_axes=(None, 0, None),
+                in_axes=(None, 0, None, None),
                 out_axes=(None, None),
                 devices=self.devices,
                 donate_argnums=(0,),
@@ -144,14 +144,14 @@ class Parallel:
             mapped = jax.shard_map(
                 step,
                 mesh=self.mesh,
-                in_specs=(P(), P(BATCH_AXIS), P()),
+                in_specs=(P(), P(BATCH_AXIS), P(), P()),
                 out_specs=(P(), P()),
                 check_vma=False,
             )
             return jax.jit(mapped, donate_argnums=(0,))
 
-        def constrained(state: Any, batch: Any, key: jax.Array) -> Any:
-            state, log_vars = step(state, batch, key)
+        def constrained(state: Any, batch: Any, key: jax.Array, constants: Any) -> Any:
+            state, log_vars = step(state, batch, key, constants)
             return jax.lax.with_sharding_constraint(state, self.state_sharding(state)), log_vars
 
         return jax.jit(constrained, donate_argnums=(0,))

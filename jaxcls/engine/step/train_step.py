@@ -20,6 +20,7 @@ from jaxcls.engine.step.inputs import Inputs, to_float
 from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision
+from jaxcls.engine.step.teacher import Teacher
 from jaxcls.engine.step.train_state import TrainState
 from jaxcls.models.layers.norm import FROZEN
 
@@ -56,6 +57,7 @@ def make_train_step(
     parallel: Parallel | None = None,
     inputs: Inputs = Inputs(),  # noqa: B008 (immutable)
     options: StepOptions = StepOptions(),  # noqa: B008 (immutable)
+    teacher: Teacher | None = None,
 ) -> Callable[[TrainState, Batch, Array], tuple[TrainState, dict[str, Array]]]:
     """The compiled step `(state, batch, key) -> (state, log_vars)`, data-parallel over the devices.
 
@@ -69,6 +71,7 @@ def make_train_step(
         parallel: how and on which devices; default: pmap over all.
         inputs: what becomes of a batch before the network sees it.
         options: precision, accumulation, clipping and averages; those of the state were made with the same.
+        teacher: whose logits the student learns, too; `classifier` has `forward_distill` then.
 
     The step takes the state (whose buffers it reuses), a batch of `image` (N, H, W, C) and `label` (N,) or (N, K),
     N a multiple of the devices, and a PRNG key, which it folds with the step's number and the device's.
@@ -83,17 +86,24 @@ def make_train_step(
         params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates, norms))
         return state.replace(params=params, opt_state=opt_state), norm
 
-    def train_step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
+    def train_step(
+        state: TrainState, batch: Batch, key: Array, teacher_variables: Any
+    ) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
         images, labels, dropout_key = inputs(batch, key)
+        forward: str = "forward_train"
+        targets: tuple[Any, ...] = (labels,)
+        if teacher is not None:
+            taught = teacher.logits(teacher_variables, images, precision)
+            forward, targets = "forward_distill", (labels, taught, teacher.distillation)
 
         def loss_fn(params: Any) -> tuple[Array, Any]:
             params = _map_frozen(classifier, jax.lax.stop_gradient, params)
             losses, updated = classifier.apply(
                 precision.cast({"params": params, "batch_stats": state.batch_stats}),
                 precision.cast_images(images),
-                labels,
-                method="forward_train",
+                *targets,
+                method=forward,
                 rngs={"dropout": dropout_key},
                 mutable=["batch_stats", FROZEN],
             )
@@ -115,9 +125,10 @@ def make_train_step(
 
     parallel = parallel or Parallel()
     compiled = announced(parallel.wrap_train_step(train_step), "training step")
+    constants = parallel.place_state(teacher.variables if teacher is not None else {})
 
     def step(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, dict[str, Array]]:
-        return compiled(parallel.place_state(state), parallel.place_batch(batch), parallel.place_key(key))
+        return compiled(parallel.place_state(state), parallel.place_batch(batch), parallel.place_key(key), constants)
 
     return step
 

@@ -35,6 +35,8 @@ def topk_accuracy(logits: Array, label: Array, topk: int | tuple[int, ...], mask
     return {f"top-{k}": 100.0 * jnp.sum(jnp.where(rank < k, weight, 0.0)) / total for k in ks}
 
 
+# what a head says whose second layer has nobody to learn from
+WITHOUT_TEACHER = "distillation=True needs a teacher: give model.train_cfg.distill, or set distillation=False"
 _COUNTS = "compute_loss.cum_samples"  # its name in the original's checkpoints
 
 
@@ -87,6 +89,16 @@ class Head(nn.Module):
             raise UserError(f"{name}: in_channels={width}, but the features have {feature.shape[-1]}")
         return feature
 
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether it trains with a teacher alone."""
+        return False
+
+    def student_logits(self, features: Features, train: bool = False) -> tuple[Array, Array]:
+        """The logits that learn from the labels, and those that learn from a teacher; of one layer the same."""
+        logits = self(features, train)
+        return logits, logits
+
     def losses(self, logits: Array, label: Array, mask: Array | None = None) -> dict[str, Any]:
         """The loss (mean over the images that count, and over branches) and, with `cal_acc`, the accuracy.
 
@@ -103,7 +115,7 @@ class Head(nn.Module):
         if self.cal_acc:
             if label.ndim != 1:
                 raise UserError(f"cal_acc=True needs integer labels (N,), got {label.shape}: leave it out with mixing")
-            losses["accuracy"] = topk_accuracy(_total(logits), label, self.topk, mask)
+            losses["accuracy"] = topk_accuracy(total(logits), label, self.topk, mask)
         return losses
 
     def start_counting(self, num_classes: int) -> None:
@@ -127,11 +139,11 @@ class Head(nn.Module):
 
     def scores(self, logits: Array) -> Array:
         """Probabilities (N, K), float32, of logits (N, K), or of the sum of branches' (B, N, K)."""
-        return jax.nn.softmax(_total(logits.astype(jnp.float32)), axis=-1)
+        return jax.nn.softmax(total(logits.astype(jnp.float32)), axis=-1)
 
 
-def _total(logits: Array) -> Array:
-    """(N, K): the logits, or the sum of branches' (B, N, K)."""
+def total(logits: Array) -> Array:
+    """(N, K): logits, or the sum of branches' (B, N, K)."""
     return logits if logits.ndim == 2 else jnp.sum(logits, 0)
 
 

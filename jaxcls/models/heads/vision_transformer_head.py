@@ -83,7 +83,8 @@ class VisionTransformerClsHead(TokenHead):
 class DeiTClsHead(TokenHead):
     """Class and distillation token, each (N, in_channels) -> the mean of their logits (N, num_classes).
 
-    Training is on that mean, without a teacher (Touvron et al. 2021, arXiv:2012.12877), as in the original.
+    With a teacher the class token's logits learn from the labels, the distillation token's from the teacher (Touvron et
+    al. 2021, arXiv:2012.12877); without one training is on the mean, as in the original.
     """
 
     def setup(self) -> None:
@@ -97,5 +98,10 @@ class DeiTClsHead(TokenHead):
 
     def __call__(self, features: Features, train: bool = False) -> Array:
         """Logits; nothing here depends on `train`."""
+        of_labels, of_teacher = self.student_logits(features, train)
+        return (of_labels + of_teacher) / 2
+
+    def student_logits(self, features: Features, train: bool = False) -> tuple[Array, Array]:
+        """The class token's logits and the distillation token's, each (N, num_classes)."""
         cls_token, dist_token = self.pre_logits(features, train)
-        return (self.last(cls_token) + self.last_of_teacher(dist_token)) / 2
+        return self.last(cls_token), self.last_of_teacher(dist_token)

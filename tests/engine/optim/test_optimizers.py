@@ -218,7 +218,7 @@ def test_muon_on_sharded_parameters_is_muon():
     tx = build_optimizer({"type": "Muon", "lr": 0.05}, params)
     image = RNG.standard_normal((16, 64)).astype(np.float32)
 
-    def step(state, batch, key):
+    def step(state, batch, key, constants):
         params, opt_state = state
 
         def loss(params):
@@ -232,8 +232,8 @@ def test_muon_on_sharded_parameters_is_muon():
     state, expected = parallel.place_state((params, tx.init(params))), (params, tx.init(params))
     key = parallel.place_key(jax.random.key(0))
     for _ in range(3):
-        state, _ = sharded(state, parallel.place_batch({"image": image}), key)
-        expected, _ = alone(expected, {"image": image}, None)
+        state, _ = sharded(state, parallel.place_batch({"image": image}), key, {})
+        expected, _ = alone(expected, {"image": image}, None, {})
     kernel = state[0]["fc"]["kernel"]
     momentum = optax.tree.get(state[1], "mu", filtering=lambda path, _: "MuonState" in str(path))
     for leaf in (kernel, momentum["fc"]["kernel"]):
