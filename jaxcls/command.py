@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -48,29 +49,36 @@ def run(main: Callable[[], None]) -> None:
     """Parses the flags and calls `main`; a mistake becomes one message on standard error and a status of 1."""
 
     def guarded(rest: list[str]) -> None:
-        from jaxcls.engine.log import get_logger  # loads JAX, which --help does not need
-
-        get_logger()  # for warnings of what comes before a run
-        logging.set_verbosity(logging.FATAL)  # Orbax tells much of what it does, and prints what it raises, too
-        try:
+        with reported():
             if rest[1:]:
                 hint = (
                     f"did you mean --config={rest[1]}?" if rest[1].endswith(".py") else "values with spaces need quotes"
                 )
                 raise UserError(f"{rest[1]!r} is no flag; {hint}")
             main()
-        except KeyboardInterrupt as error:  # an `Interrupted`: other signals end the process before they come here
-            print(error, file=sys.stderr)
-            stopping.leave(getattr(error, "status", stopping.INTERRUPTED))
-        except UserError as error:
-            _end_others(f"error: {error}")
-            refuse(error)
-        except Exception as error:
-            _end_others(f"{traceback.format_exc()}error: this process or another one failed: {error}")
-            raise
 
     stopping.announce()
     app.run(guarded, flags_parser=_parse)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Within the block a mistake becomes one message on standard error and a status of 1, a signal its own status."""
+    from jaxcls.engine.log import get_logger  # loads JAX, which --help does not need
+
+    get_logger()  # for warnings of what comes before a run
+    logging.set_verbosity(logging.FATAL)  # Orbax tells much of what it does, and prints what it raises, too
+    try:
+        yield
+    except KeyboardInterrupt as error:  # an `Interrupted`: other signals end the process before they come here
+        print(error, file=sys.stderr)
+        stopping.leave(getattr(error, "status", stopping.INTERRUPTED))
+    except UserError as error:
+        _end_others(f"error: {error}")
+        refuse(error)
+    except Exception as error:
+        _end_others(f"{traceback.format_exc()}error: this process or another one failed: {error}")
+        raise
 
 
 def _end_others(message: str) -> None:

@@ -86,7 +86,7 @@ def build_runner(
     batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, sampler=samples)
     loaders = {"train": _loader(batches, data, parallel)}
 
-    kind, length = _runner_kind(config["runner"])
+    kind, length = runner_kind(config["runner"])
     optimisation = Optimisation(config, kind, length, len(batches))
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     variables = load_pretrained(network.classifier, config["model"], network.init(init_key))
@@ -130,7 +130,7 @@ def _teacher(config: Config, network: Network, dataset: Dataset, trained: Traine
     return build_teacher(trained, network, dataset, node)
 
 
-def _runner_kind(config: Config) -> tuple[type[Runner], int]:
+def runner_kind(config: Config) -> tuple[type[Runner], int]:
     """The runner's class, and the training's length in what it counts."""
     name = config.get("type", "EpochBasedRunner")
     kind = lookup(name, runner, "runner.type")

@@ -8,22 +8,19 @@ Averaged weights are taken where the run kept averages. PyTorch is not needed.
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxcls import command
 from jaxcls.config import load_config
 from jaxcls.convert import export_state_dict
 from jaxcls.convert.recognise import rename_back
 from jaxcls.convert.writers import write_file
 from jaxcls.engine.checkpoints.loading import read_variables
 from jaxcls.engine.checkpoints.storage import locate, read_meta
-from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
+from jaxcls.tools.command_line import CommandLine, start
 
 _META = ("epoch", "iter", "seed", "env_info", "config")
 
@@ -58,15 +55,12 @@ def _meta(saved: dict[str, Any]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str]) -> None:
     """The command line to one call."""
-    parser = argparse.ArgumentParser("python -m jaxcls.tools.export_checkpoint", description=__doc__.partition("\n")[0])
+    parser = CommandLine(__doc__, "export_checkpoint")
     parser.add_argument("checkpoint", metavar="WORKDIR", help="a work directory, or one checkpoint in it")
     parser.add_argument("--out", required=True, help="the file: .pth, .pt or .safetensors")
     parser.add_argument("--to", default="mmcls", help="whose names: mmcls, torchvision, timm, transformers")
-    print(export_checkpoint(**vars(parser.parse_args(arguments))))
+    print(export_checkpoint(**parser.options(arguments)))
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        command.refuse(error)
+    start(main)

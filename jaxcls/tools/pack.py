@@ -8,8 +8,6 @@ instead of one small file an image, and less to decode.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import Any
 
 import cv2
 
-from jaxcls import command
 from jaxcls.data.decode import decode_image
 from jaxcls.data.sources import CustomDataset
 from jaxcls.data.sources.base import Source
@@ -26,6 +23,7 @@ from jaxcls.data.sources.tfds import quietly
 from jaxcls.data.transforms.resize import resize
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
+from jaxcls.tools.command_line import CommandLine, start
 
 CHUNK = 256  # images that wait to be written
 
@@ -135,20 +133,17 @@ def _source(argument: str) -> tuple[str, CustomDataset]:
 
 def main(arguments: Sequence[str]) -> None:
     """The command line to one call."""
-    parser = argparse.ArgumentParser("python -m jaxcls.tools.pack", description=__doc__.partition("\n")[0])
+    parser = CommandLine(__doc__, "pack")
     parser.add_argument("splits", nargs="+", metavar="SPLIT=FOLDER[:ANNOTATIONS]")
     parser.add_argument("--name", required=True)
     parser.add_argument("--data_dir", required=True)
     parser.add_argument("--short_side", type=int, default=256)
     parser.add_argument("--quality", type=int, default=95)
     parser.add_argument("--num_workers", type=int, default=4)
-    options = vars(parser.parse_args(arguments))
+    options = parser.options(arguments)
     sources = dict(map(_source, options.pop("splits")))
     print(pack(sources, **options))
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        command.refuse(error)
+    start(main)

@@ -8,23 +8,23 @@ Prints one line for each, and how many classes and images there are. The exit st
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
-from absl import flags
 from rich.console import Console
 from rich.progress import track
 
-from jaxcls import command
 from jaxcls.data.decode import DamagedImageError
-from jaxcls.data.pipeline import build_dataset
+from jaxcls.data.pipeline import Dataset, build_dataset
 from jaxcls.data.report import class_report
 from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import LoadImageFromFile
 from jaxcls.errors import UserError, close_names
 from jaxcls.paths import output_file
+from jaxcls.tools.command_line import CommandLine, positive, start
 
 
 def damaged_images(source: Source, num_workers: int = 4, progress: bool = False) -> Iterator[str]:
@@ -55,16 +55,18 @@ def damaged_images(source: Source, num_workers: int = 4, progress: bool = False)
                 yield message
 
 
-def main() -> None:
-    """Flags to messages."""
+def main(arguments: Sequence[str]) -> None:
+    """The command line to messages."""
+    line = CommandLine(__doc__, "verify_dataset")
+    line.add_config()
+    line.add_argument("--split", default="train", help="train, val or test")
+    line.add_argument("--out", help="a file to write the messages to")
+    line.add_argument("--num_workers", type=positive, default=4, help="threads")
+    options = line.options(arguments)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # its warnings do not name the file
-    out = output_file(flags.FLAGS.out, "--out") if flags.FLAGS.out else None
-    data = command.given_config().get("data", {})
-    if flags.FLAGS.split not in data:
-        splits = [key for key in data if key in ("train", "val", "test")]
-        raise UserError(f"--split={flags.FLAGS.split}: not in the config; {close_names(flags.FLAGS.split, splits)}")
-    dataset = build_dataset(data[flags.FLAGS.split], f"data.{flags.FLAGS.split}")
-    messages = list(damaged_images(dataset.source, flags.FLAGS.num_workers, sys.stderr.isatty()))
+    out = output_file(options["out"], "--out") if options["out"] else None
+    dataset = dataset_of(options["config"], options["split"])
+    messages = list(damaged_images(dataset.source, options["num_workers"], sys.stderr.isatty()))
     print(class_report(dataset.classes, dataset.labels))
     print(*messages, f"{len(messages)} of {len(dataset):,} images are missing or damaged", sep="\n")
     if out:
@@ -73,9 +75,18 @@ def main() -> None:
         sys.exit(1)
 
 
+def dataset_of(config: Mapping[str, Any], split: str) -> Dataset:
+    """A config's data of a split.
+
+    Raises:
+        UserError: there is none, or it cannot be built.
+    """
+    data = config.get("data") or {}
+    if split not in data:
+        splits = [key for key in data if key in ("train", "val", "test")]
+        raise UserError(f"--split={split}: not in the config; {close_names(split, splits)}")
+    return build_dataset(data[split], f"data.{split}")
+
+
 if __name__ == "__main__":
-    command.define_config("The recipe")
-    flags.DEFINE_string("split", "train", "train, val or test.")
-    flags.DEFINE_string("out", None, "A file to write the messages to.")
-    flags.DEFINE_integer("num_workers", 4, "Threads.", lower_bound=1)
-    command.run(main)
+    start(main)

@@ -1,1 +1,1 @@
-"""Pictures for people, drawn with Pillow."""
+"""What is drawn: pictures with captions by Pillow; figures and curves by matplotlib, the extra `[tools]`."""

@@ -1,0 +1,70 @@
+"""The command line of a tool, and how it starts."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from jaxcls import command, stopping
+from jaxcls.config import load_recipe, split
+from jaxcls.errors import UserError, did_you_mean
+
+
+class CommandLine(argparse.ArgumentParser):
+    """Flags of a tool, `--flag=value` or `--flag value`; the original's spelling `--some-flag` is `--some_flag`, too.
+
+    Args:
+        doc: the tool's docstring, whose first lines `--help` shows.
+        name: the tool's; a command of one has `prog` among the options instead.
+    """
+
+    def __init__(self, doc: str = "", name: str | None = None, **options: Any) -> None:
+        options.setdefault("prog", f"python -m jaxcls.tools.{name}")
+        style = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=doc, allow_abbrev=False, formatter_class=style, **options)
+
+    def add_config(self, text: str = "The recipe", required: bool = True) -> None:
+        """Adds `--config`, which `--config.KEY=VALUE` changes."""
+        text = f"{text}: FILE.py or FILE.py:ARGUMENT, or a saved config.json; --config.KEY=VALUE changes a key"
+        self.add_argument("--config", required=required, metavar="FILE", help=text)
+
+    def options(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """Flag -> value; `config` as a dict.
+
+        Raises:
+            UserError: a flag or a value that cannot be.
+        """
+        rest, overrides = split([re.sub("^--[a-z-]+", _underscored, argument) for argument in arguments])
+        options = vars(self.parse_args(rest))
+        if options.get("config"):
+            options["config"] = load_recipe(options["config"], overrides)
+        elif overrides:
+            raise UserError(f"--config.{overrides[0].path}: changes a config, and --config is missing")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Called with what is wrong."""
+        unknown = re.search(r"unrecognized arguments: --(\w+)", message)
+        hint = did_you_mean(f"--{unknown[1]}", self._option_string_actions) if unknown else ""
+        raise UserError(f"{message}; {hint}--help lists the flags")
+
+
+def _underscored(found: re.Match[str]) -> str:
+    return "--" + found[0][2:].replace("-", "_")
+
+
+def positive(text: str) -> int:
+    """For a flag's `type`: a whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 1")
+    return int(text)
+
+
+def start(main: Callable[[Sequence[str]], None]) -> None:
+    """Calls `main` with the command line; a mistake becomes one message on standard error and a status of 1."""
+    stopping.announce()
+    with command.reported():
+        main(sys.argv[1:])
