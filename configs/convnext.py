@@ -12,7 +12,7 @@ alone, and 86.97 % for xlarge, after ImageNet-21k (not measured here).
 
 from ml_collections import ConfigDict
 
-from jaxcls import recipes, zoo
+from jaxcls import recipes
 from jaxcls.zoo.convnext import INIT_CFG
 
 _ARCHS = ("tiny", "small", "base", "large", "xlarge")
@@ -39,13 +39,4 @@ def digits() -> ConfigDict:
 
 
 def imagenet2012(name: str) -> ConfigDict:
-    augmentation = [recipes.rand_augment(), recipes.random_erasing()]
-    return recipes.recipe(
-        zoo.model_config(name),
-        recipes.imagenet(4096, zoo.find(name).preprocessing, augmentation),
-        recipes.adamw(lr=4e-3),
-        recipes.cosine_to_hundredth(),
-        max_epochs=300,
-        grad_clip=5.0,
-        ema=dict(momentum=4e-5),
-    )
+    return recipes.imagenet_adamw(name, 4096, recipes.adamw(lr=4e-3), ema=dict(momentum=4e-5))

@@ -11,7 +11,7 @@ measured here). It trains on eight devices, with BatchNorm statistics of each de
 
 from ml_collections import ConfigDict
 
-from jaxcls import recipes, zoo
+from jaxcls import recipes
 
 
 def get_config(variant: str = "digits") -> ConfigDict:
@@ -30,10 +30,5 @@ def digits() -> ConfigDict:
 
 
 def imagenet2012() -> ConfigDict:
-    return recipes.recipe(
-        zoo.model_config("mobilenet_v2"),
-        recipes.imagenet(256, zoo.find("mobilenet_v2").preprocessing),
-        recipes.sgd(lr=0.045, weight_decay=4e-5),
-        recipes.step(1, gamma=0.98),
-        max_epochs=300,
-    )
+    optimizer = recipes.sgd(lr=0.045, weight_decay=4e-5)
+    return recipes.imagenet_sgd("mobilenet_v2", 256, optimizer, recipes.step(1, gamma=0.98), max_epochs=300)

@@ -58,5 +58,4 @@ def cifar100() -> ConfigDict:
 
 
 def imagenet2012(name: str = "resnet50") -> ConfigDict:
-    data = recipes.imagenet(256, zoo.find(name).preprocessing)
-    return recipes.recipe(zoo.model_config(name), data, recipes.sgd(0.1), recipes.step([30, 60, 90]), max_epochs=100)
+    return recipes.imagenet_sgd(name)

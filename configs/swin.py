@@ -14,7 +14,7 @@ these is measured here.
 
 from ml_collections import ConfigDict
 
-from jaxcls import recipes, zoo
+from jaxcls import recipes
 
 _ARCHS = ("tiny", "small", "base", "large", "base-384", "large-384")
 _NO_DECAY = ("absolute_pos_embed", "relative_position_bias_table")
@@ -45,14 +45,6 @@ def digits() -> ConfigDict:
 
 
 def imagenet2012(name: str) -> ConfigDict:
-    strong = not name.endswith(("384", "large"))  # those are to be fine-tuned
-    model = zoo.model_config(name, **(dict(train_cfg=recipes.mixup_cutmix()) if strong else {}))
-    augmentation = [] if name.endswith("384") else [recipes.rand_augment(), recipes.random_erasing()]
-    return recipes.recipe(
-        model,
-        recipes.imagenet(1024, zoo.find(name).preprocessing, augmentation),
-        recipes.adamw(lr=1e-3, no_decay=_NO_DECAY),
-        recipes.cosine_to_hundredth(),
-        max_epochs=300,
-        grad_clip=5.0,
-    )
+    mixed = None if name.endswith(("384", "large")) else recipes.mixup_cutmix()  # those are to be fine-tuned
+    optimizer, plain = recipes.adamw(lr=1e-3, no_decay=_NO_DECAY), [] if name.endswith("384") else None
+    return recipes.imagenet_adamw(name, optimizer=optimizer, augmentation=plain, train_cfg=mixed)

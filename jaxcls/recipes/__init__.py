@@ -8,11 +8,12 @@ def get_config():
     return recipes.recipe(model, data, recipes.sgd(lr=0.01), recipes.cosine(), max_epochs=20)
 """
 
-from jaxcls.recipes.augmentation import auto_augment, mixup_cutmix, rand_augment, random_erasing
+from jaxcls.recipes.augmentation import auto_augment, lighting, mixup_cutmix, rand_augment, random_erasing
 from jaxcls.recipes.data import cifar10, cifar100, digits, folder, imagenet
 from jaxcls.recipes.optimizers import adamw, sgd
 from jaxcls.recipes.recipe import classifier, recipe, select, variants
 from jaxcls.recipes.schedules import cosine, cosine_to_hundredth, step
+from jaxcls.recipes.training import imagenet_adamw, imagenet_sgd, on_digits, small_vit
 from jaxcls.zoo.entry import linear_head
 
 __all__ = [
@@ -26,13 +27,18 @@ __all__ = [
     "digits",
     "folder",
     "imagenet",
+    "imagenet_adamw",
+    "imagenet_sgd",
+    "lighting",
     "linear_head",
     "mixup_cutmix",
+    "on_digits",
     "rand_augment",
     "random_erasing",
     "recipe",
     "select",
     "sgd",
+    "small_vit",
     "step",
     "variants",
 ]

@@ -50,3 +50,14 @@ def mixup_cutmix(num_classes: int = 1000, mixup: float = 0.8, cutmix: float = 1.
             dict(type="BatchCutMix", alpha=cutmix, num_classes=num_classes, prob=0.5),
         ]
     )
+
+
+def lighting() -> dict[str, Any]:
+    """AlexNet's random colours, along the principal components of ImageNet's pixels, RGB."""
+    return dict(
+        type="Lighting",
+        eigval=[0.2175, 0.0188, 0.0045],
+        eigvec=[[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]],
+        alphastd=25.5,  # a tenth of 0..255
+        to_rgb=False,
+    )

@@ -37,7 +37,7 @@ def imagenet(
         batch_size: of all devices together.
         preprocessing: size, resizing and normalisation.
         augmentation: transforms between the flip and the normalisation.
-        crop: arguments of `RandomResizedCrop`; None: those of the preprocessing's resizing.
+        crop: arguments of `RandomResizedCrop`, its `size` too; None: those of the preprocessing.
         num_workers: threads that read.
     """
     train = [*_crop_and_flip(preprocessing, crop), *augmentation, preprocessing.normalize]
@@ -47,7 +47,10 @@ def imagenet(
 def _crop_and_flip(preprocessing: Preprocessing, crop: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     if crop is None:
         crop = preprocessing.resampling | ({"efficientnet_style": True} if preprocessing.efficientnet_style else {})
-    return [dict(type="RandomResizedCrop", size=preprocessing.size, **crop), dict(type="RandomFlip", flip_prob=0.5)]
+    return [
+        dict(type="RandomResizedCrop", size=preprocessing.size) | dict(crop),
+        dict(type="RandomFlip", flip_prob=0.5),
+    ]
 
 
 def cifar10(batch_size: int = 128, augmentation: Transforms = ()) -> dict[str, Any]:
