@@ -65,7 +65,7 @@ def main() -> None:
         return state, log_vars
 
     with tempfile.TemporaryDirectory() as folder:
-        runner, loaders = assembly.build_runner(complete(config), Path(folder), validate=False)
+        runner, loaders, _ = assembly.build_runner(complete(config), Path(folder), validate=False)
         runner.checkpoints = Checkpoints(folder)
         open_log(Path(folder) / f"{runner.timestamp}.log")
         batch = parallel.place_batch(loaders["train"].batches[0])

@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args()
     full = complete(config(args.steps, args.batch_size, 2))
-    runner, loaders = assembly.build_runner(full, Path("unused"), validate=False)
+    runner, loaders, _ = assembly.build_runner(full, Path("unused"), validate=False)
     parallel = Parallel()
     host = loaders["train"].batches
     batches = [parallel.place_batch(host[i]) for i in range(args.steps)]

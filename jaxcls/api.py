@@ -13,9 +13,10 @@ from ml_collections import ConfigDict
 from jaxcls import stopping
 from jaxcls.builder import as_json
 from jaxcls.config import complete, save_config
-from jaxcls.data.pipeline import Loader, TrainBatches
+from jaxcls.data.pipeline import Loader, TrainBatches, build_dataset
 from jaxcls.data.report import class_report
 from jaxcls.engine import assembly, compilation, processes
+from jaxcls.engine.balance import balanced, balanced_as
 from jaxcls.engine.checkpoints.continuation import continue_run, load_from
 from jaxcls.engine.checkpoints.loading import load_variables, read_notes
 from jaxcls.engine.checkpoints.storage import Checkpoints, has_checkpoint, locate
@@ -58,7 +59,7 @@ def train_model(
     with ExitStack() as stack:
         stack.callback(close_log)
         stack.enter_context(stopping.continuable(resume and has_checkpoint(workdir)))
-        runner, loaders = assembly.build_runner(config, workdir, validate, load_teacher(config))
+        runner, loaders, config = assembly.build_runner(config, workdir, validate, load_teacher(config))
         for loader in loaders.values():
             stack.enter_context(loader)
         runner.check(loaders, config["workflow"])
@@ -123,6 +124,8 @@ def evaluate_model(
     dataset = evaluation_dataset(config, split, saved.get("classes"), "the checkpoint")
     if own := saved.get("original_classes"):
         dataset = in_terms_of_original(dataset, own, f"data.{split}")
+    config = {**config, "model": balanced_as(config["model"], saved["model"])} if "model" in saved else config
+    config = balanced(config, lambda: build_dataset(config["data"]["train"], "data.train"))
     network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
     evaluator = assembly.build_evaluator(config, split, dataset, network)
     where = "" if metric else "evaluation."

@@ -21,6 +21,7 @@ from jaxcls.data.pipeline import (
 )
 from jaxcls.data.sources.base import digest
 from jaxcls.engine import hooks, runner
+from jaxcls.engine.balance import balanced
 from jaxcls.engine.checkpoints.weights import load_pretrained
 from jaxcls.engine.description import describe
 from jaxcls.engine.distillation import Trained, build_teacher, check_head, settings
@@ -58,8 +59,8 @@ def build_evaluator(config: Config, split: str, dataset: Dataset, network: Netwo
 
 def build_runner(
     config: Config, workdir: Path, validate: bool, trained: Trained | None = None
-) -> tuple[Runner, dict[str, Loader]]:
-    """The runner of a config with all its hooks, and the loaders that it takes.
+) -> tuple[Runner, dict[str, Loader], Config]:
+    """The runner of a config with all its hooks, the loaders that it takes, and the config as it is to be saved.
 
     Args:
         config: the whole.
@@ -74,6 +75,7 @@ def build_runner(
     parallel.check_batch_size(data["batch_size"])
     with first_process_first("data"):
         dataset = build_dataset(data["train"], "data.train")
+    config = balanced(config, lambda: dataset)
     network = Network(config, dataset, parallel)
     network.check(dataset, "data.train")
     teacher = _teacher(config, network, dataset, trained)
@@ -118,7 +120,7 @@ def build_runner(
         network=network,
     )
     _register_hooks(made, config, evaluator, optimisation.options.ema)
-    return made, loaders
+    return made, loaders, config
 
 
 def _teacher(config: Config, network: Network, dataset: Dataset, trained: Trained | None) -> Teacher | None:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxcls.builder import as_json
 from jaxcls.data.pipeline import build_dataset, build_pipeline, evaluation_pipeline
 from jaxcls.data.transforms import LoadImageFromFile
+from jaxcls.engine.balance import balanced, balanced_as
 from jaxcls.engine.checkpoints.loading import read_notes
 from jaxcls.engine.evaluation_data import evaluation_dataset
 from jaxcls.errors import UserError
@@ -47,6 +48,7 @@ def describe_from_data(config: Config) -> dict[str, Any]:
     dataset = build_dataset(config["data"]["train"], "data.train")
     split = next((split for split in ("val", "test") if split in config["data"]), None)
     seen = evaluation_dataset(config, split, dataset.classes, "data.train") if split else dataset
+    config = balanced(config, lambda: dataset)
     return {**describe(config, seen.image.shape), "classes": dataset.classes}
 
 
@@ -65,7 +67,9 @@ def description_of(checkpoint: str | os.PathLike, config: Config) -> dict[str, A
     Raises:
         UserError: neither says it.
     """
-    notes, own = read_notes(checkpoint), {key: config[key] for key in OF_THE_NETWORK}
+    notes = read_notes(checkpoint)
+    config = {**config, "model": balanced_as(config["model"], notes.get("model"))}
+    own = {key: config[key] for key in OF_THE_NETWORK}
     if is_described(notes):
         return {**notes, **own}
     classes = notes.get("original_classes")

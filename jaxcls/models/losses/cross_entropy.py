@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxcls.errors import UserError
 from jaxcls.models.losses.loss import (
+    BALANCED,
     Loss,
     Weights,
     same_shape,
@@ -27,8 +28,10 @@ class CrossEntropyLoss(Loss):
     Args:
         use_sigmoid: binary cross entropy of each class; labels (N, K).
         use_soft: only probabilities (N, K) as labels.
-        class_weight: a factor for each class; the sum is not divided by the weights.
-        pos_weight: a factor for the positives of each class, with `use_sigmoid`.
+        class_weight: a factor for each class; the sum is not divided by the weights. "balanced": training takes
+            n / (K n_k), with n_k of the n images in class k.
+        pos_weight: a factor for the positives of each class, with `use_sigmoid`. "balanced": training takes
+            (n - n_k) / n_k.
     """
 
     use_sigmoid: bool = False
@@ -43,7 +46,7 @@ class CrossEntropyLoss(Loss):
         if self.pos_weight is not None and not self.use_sigmoid:
             raise UserError("pos_weight needs use_sigmoid=True")
         for name in ("class_weight", "pos_weight"):  # a list would make the loss unhashable
-            if getattr(self, name) is not None:
+            if getattr(self, name) not in (None, BALANCED):
                 object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
 
     def unreduced(self, logits: jax.Array, label: jax.Array) -> jax.Array:

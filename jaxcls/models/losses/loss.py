@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,8 @@ from jax.typing import ArrayLike
 
 from jaxcls.errors import UserError
 
-Weights = tuple[float, ...] | None
+BALANCED = "balanced"  # what stands in a config for numbers that training counts
+Weights = tuple[float, ...] | Literal["balanced"] | None
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -75,7 +76,9 @@ def sigmoid_cross_entropy(
     return loss if class_weight is None else loss * _per_class(class_weight, logits, "class_weight")
 
 
-def _per_class(weights: tuple[float, ...], logits: jax.Array, name: str) -> jax.Array:
+def _per_class(weights: tuple[float, ...] | str, logits: jax.Array, name: str) -> jax.Array:
+    if weights == BALANCED:
+        raise UserError(f"{name}={BALANCED!r}: stands for numbers that training counts; give one number a class")
     if len(weights) != logits.shape[-1]:
         raise UserError(f"{name} has {len(weights)} values, expected one a class, {logits.shape[-1]}")
     return jnp.asarray(weights, jnp.float32)
