@@ -25,6 +25,12 @@ STARTS = {
         "c.png",
         ["c.png"],
     ),
+    "model_summary": (
+        "--config={workdir}/config.json --out={tmp}/layers.csv",
+        "parameters: 362, and 32 running statistics\nmultiply-adds: 9,376 (",
+        ["layers.csv"],
+    ),
+    "model_summary named": ("--model=lenet5 --depth 1", "parameters: 62,006", []),
     "analyze_logs time": ("cal_train_time {workdir} --include-outliers", "average iter time: 0.", []),
 }
 MISTAKES = {
@@ -34,6 +40,9 @@ MISTAKES = {
     "lr_curve style": ("--config=configs/resnet.py --style=ggplo", "--style: 'ggplo'; did you mean 'ggplot'"),
     "lr_curve size": ("--config=configs/resnet.py --window_size=7", r"--window_size: '7'; expected WIDTH\*HEIGHT"),
     "analyze_logs": ("plot_curve {workdir} --keys los --out={tmp}/x.png", "has no 'los'; did you mean 'loss'"),
+    "model_summary": ("--model=resnet18 --config=configs/resnet.py", "expected either --model=NAME or --config"),
+    "model_summary shape": ("--model=resnet18 --shape 1 2 3 4", "expected H W, H W C, or one side"),
+    "model_summary name": ("--model=resnet19", "did you mean 'resnet18'"),
     "analyze_logs legend": ("plot_curve {workdir} --legend a b c --out={tmp}/x.png", "--legend: 3 names; expected 1"),
     "analyze_logs none": ("cal_train_time {tmp}", r"no \.log\.json in this folder"),
 }
