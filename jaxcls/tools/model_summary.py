@@ -3,8 +3,8 @@
     python -m jaxcls.tools.model_summary --model=resnet50
     python -m jaxcls.tools.model_summary --config=configs/swin.py:swin_tiny --shape 224 224 --depth=4 --out=swin.csv
 
-Nothing is computed, and no data is read where --shape gives the size of images. Numbers are for one image; multiply-adds
-are those of convolutions and matrix products, as papers count them (half as many as floating-point operations).
+Nothing is computed, and no data is read where --shape gives the size of images. Numbers are for one image;
+multiply-adds are those of convolutions and matrix products, as papers count them.
 """
 
 from __future__ import annotations
