@@ -28,12 +28,24 @@ class ImageClassifier(nn.Module):
         neck: features -> features, or None.
         head: features -> logits; owns the loss.
         init_cfg: initial values for all layers below that no module of their own speaks for.
+
+    Raises:
+        UserError: the head counts the loss of an auxiliary classifier that the backbone does not have.
     """
 
     backbone: nn.Module
     head: nn.Module
     neck: nn.Module | None = None
     init_cfg: Any = None
+
+    def __post_init__(self) -> None:
+        weight = getattr(self.head, "aux_weight", 0)
+        if weight and not getattr(self.backbone, "aux_logits", False):
+            name = type(self.backbone).__name__
+            raise UserError(
+                f"head.aux_weight={weight}: {name} has no auxiliary classifier; InceptionV3 has, with aux_logits"
+            )
+        super().__post_init__()
 
     def __call__(self, images: Array) -> Array:
         """Logits (N, K), float32, in evaluation mode, without softmax; (B, N, K) of a head with branches."""
@@ -75,8 +87,16 @@ class ImageClassifier(nn.Module):
             mask: (N,), 0 for images that do not count.
             train: batch statistics, dropout and stochastic depth on.
         """
-        logits = self.head(self.extract_feat(images, train=train), train).astype(jnp.float32)
-        return self.head.losses(logits, labels, mask)
+        features = self.extract_feat(images, train=train)
+        return self._losses(features, self.head(features, train), labels, mask, train)
+
+    def _losses(
+        self, features: Any, logits: Array, labels: Array, mask: Array | None = None, train: bool = True
+    ) -> dict[str, Any]:
+        losses = self.head.losses(logits.astype(jnp.float32), labels, mask)
+        if train and isinstance(self.head, Head):
+            losses |= self.head.auxiliary_losses(features, labels, mask)
+        return losses
 
     def forward_distill(
         self, images: Array, labels: Array, taught: Array, distillation: Distillation
@@ -89,9 +109,9 @@ class ImageClassifier(nn.Module):
             taught: the teacher's logits (N, K).
             distillation: how they count.
         """
-        logits, of_teacher = self.head.student_logits(self.extract_feat(images, train=True), True)
-        own = self.head.losses(logits.astype(jnp.float32), labels)
-        return distillation.losses(own, of_teacher, taught)
+        features = self.extract_feat(images, train=True)
+        logits, of_teacher = self.head.student_logits(features, True)
+        return distillation.losses(self._losses(features, logits, labels), of_teacher, taught)
 
     def evaluate(self, images: Array, labels: Array, mask: Array | None = None) -> tuple[Array, dict[str, Any]]:
         """Scores (N, K) and the dict of losses, both in evaluation mode."""

@@ -127,9 +127,9 @@ class InceptionV3(Backbone):
 
     Attributes:
         num_classes: K of the logits.
-        aux_logits: whether there is a second classifier in the middle, whose logits come first in training, as in
-            mmpretrain, where the head takes no account of them: it is for losses of your own, and for weights that
-            have it.
+        aux_logits: whether there is an auxiliary classifier in the middle, whose logits come first in training. They
+            count with `ClsHead(aux_weight=0.4)`; without it, as in mmpretrain, whose configs have no such classifier,
+            they do not.
         dropout: rate before the last layer.
     """
 

@@ -108,15 +108,23 @@ class Head(nn.Module):
             mask: (N,), 0 for images that do not count.
         """
         branches = logits if logits.ndim == 3 else [logits]
-        count = logits.shape[-2] if mask is None else jnp.maximum(jnp.sum(mask), 1.0)
         counts = self._class_counts(label, mask, logits.shape[-1])
-        each = [self.loss(branch, label, weight=mask, avg_factor=count, **counts) for branch in branches]
+        each = [self.mean_loss(branch, label, mask, **counts) for branch in branches]
         losses: dict[str, Any] = {"loss": sum(each) / len(each)}
         if self.cal_acc:
             if label.ndim != 1:
                 raise UserError(f"cal_acc=True needs integer labels (N,), got {label.shape}: leave it out with mixing")
             losses["accuracy"] = topk_accuracy(total(logits), label, self.topk, mask)
         return losses
+
+    def mean_loss(self, logits: Array, label: Array, mask: Array | None = None, **counts: Array) -> Array:
+        """The loss of logits (N, K), mean over the images that count."""
+        count = logits.shape[0] if mask is None else jnp.maximum(jnp.sum(mask), 1.0)
+        return self.loss(logits, label, weight=mask, avg_factor=count, **counts)
+
+    def auxiliary_losses(self, features: Features, label: Array, mask: Array | None = None) -> dict[str, Any]:
+        """Losses of training besides, of the same features as the logits."""
+        return {}
 
     def start_counting(self, num_classes: int) -> None:
         """Makes room for the counts of classes, where the loss asks for them; to be called in initialisation."""
@@ -148,7 +156,21 @@ def total(logits: Array) -> Array:
 
 
 class ClsHead(Head):
-    """For backbones that give the logits themselves: (N, K) -> same."""
+    """For backbones that give the logits themselves: (N, K) -> same.
+
+    Attributes:
+        aux_weight: of the loss of an auxiliary classifier, whose logits such a backbone gives before its own in
+            training (InceptionV3 with `aux_logits`); 0: it does not count, as in mmpretrain. Szegedy et al. 2016 and
+            torchvision have 0.4.
+    """
+
+    aux_weight: float = 0.0
+
+    def auxiliary_losses(self, features: Features, label: Array, mask: Array | None = None) -> dict[str, Any]:
+        """`loss_aux`, where it counts."""
+        if not self.aux_weight:
+            return {}
+        return {"loss_aux": self.aux_weight * self.mean_loss(features[0].astype(jnp.float32), label, mask)}
 
     def __call__(self, features: Features, train: bool = False) -> Array:
         return self.pre_logits(features, train)
