@@ -30,17 +30,11 @@ def digits() -> ConfigDict:
 
 
 def imagenet2012(name: str) -> ConfigDict:
-    lr, weight_decay, max_epochs, warmup = 2.5e-3, 0.05, 100, 20
-    if name == "convnextv2_tiny":
-        lr, max_epochs, warmup = 3.2e-3, 300, 40
-    elif name.endswith(("atto", "femto", "pico", "nano")):
-        lr, weight_decay, max_epochs, warmup = 8e-4, 0.3, 600, 0
-    return recipes.imagenet_adamw(
-        name,
-        optimizer=recipes.adamw(lr, weight_decay),
-        lr_config=recipes.cosine(warmup, min_lr=1e-5, warmup_by_epoch=True, warmup_ratio=1e-3),
-        max_epochs=max_epochs,
-        grad_clip=None,
-        train_cfg=recipes.mixup_cutmix() if warmup else None,
-        ema=dict(momentum=1e-4),
-    )
+    ema = dict(momentum=1e-4)
+    if name.endswith(("atto", "femto", "pico", "nano")):
+        optimizer, schedule = recipes.adamw(8e-4, weight_decay=0.3), recipes.cosine(min_lr=1e-5)
+        return recipes.imagenet_adamw(name, 1024, optimizer, schedule, 600, grad_clip=None, ema=ema)
+    lr, max_epochs, warmup_iters = (3.2e-3, 300, 40) if name == "convnextv2_tiny" else (2.5e-3, 100, 20)
+    schedule = recipes.cosine(warmup_iters, warmup_by_epoch=True, warmup_ratio=1e-3, min_lr=1e-5)
+    optimizer, mixed = recipes.adamw(lr), recipes.mixup_cutmix()
+    return recipes.imagenet_adamw(name, 1024, optimizer, schedule, max_epochs, grad_clip=None, train_cfg=mixed, ema=ema)

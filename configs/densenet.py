@@ -26,4 +26,4 @@ def digits() -> ConfigDict:
 
 
 def imagenet2012(name: str) -> ConfigDict:
-    return recipes.imagenet_sgd(name, 1024, max_epochs=90)
+    return recipes.imagenet_sgd(name, 1024, lr_config=recipes.step([30, 60]), max_epochs=90)

@@ -32,7 +32,9 @@ def digits() -> ConfigDict:
     # One grey pixel alone would be a poor patch.
     small |= dict(drop_path_rate=0.0, patch_cfg=dict(kernel_size=3, padding="same"))
     head = recipes.linear_head(64, 10, init_cfg=None)
-    return recipes.on_digits(dict(type="SwinTransformerV2", arch=arch, in_channels=1, **small), head, size=8)
+    return recipes.on_digits(
+        dict(type="SwinTransformerV2", arch=arch, in_channels=1, **small), head, size=8, max_epochs=20
+    )
 
 
 def imagenet2012(name: str) -> ConfigDict:

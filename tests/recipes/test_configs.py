@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 from fnmatch import fnmatchcase
@@ -15,6 +16,8 @@ from PIL import Image
 
 from jaxcls import zoo
 from jaxcls.config import complete
+from jaxcls.data.pipeline import build_pipeline
+from jaxcls.engine.optim.schedules import build_lr_schedule
 from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
 
@@ -89,6 +92,11 @@ def get_config(name: str, *variant: str) -> ConfigDict:
     return importlib.import_module(f"configs.{name}").get_config(*variant)
 
 
+@functools.cache  # many share one
+def _schedule_builds(lr_config: str, max_epochs: int) -> None:
+    build_lr_schedule(json.loads(lr_config), 0.1, max_epochs, iters_per_epoch=1000)
+
+
 def test_no_config_is_forgotten():
     assert {name for name, _ in VARIANTS} == {path.stem for path in CONFIGS.glob("*.py")} - {"finetune"}
 
@@ -99,6 +107,8 @@ def test_every_variant_builds(name, variant):
     assert isinstance(config, ConfigDict)
     json.dumps(complete(config))
     build_classifier(config.model)
+    build_pipeline(config.data.train.pipeline)
+    _schedule_builds(json.dumps(config.lr_config.to_dict(), sort_keys=True), config.runner.max_epochs)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in VARIANTS])
