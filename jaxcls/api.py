@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxcls import stopping
 from jaxcls.builder import as_json
 from jaxcls.config import complete, save_config
-from jaxcls.data.pipeline import Loader, TrainBatches, build_dataset
+from jaxcls.data.pipeline import Dataset, Loader, TrainBatches, build_dataset
 from jaxcls.data.report import class_report
+from jaxcls.data.views import build_views, views_of
 from jaxcls.engine import assembly, compilation, processes
 from jaxcls.engine.balance import balanced, balanced_as
 from jaxcls.engine.checkpoints.continuation import continue_run, load_from
@@ -103,6 +106,11 @@ def evaluate_model(
     metric: str | Sequence[str] | None = None,
     metric_options: Mapping[str, Any] | None = None,
     keep: Callable[[Predictions], None] | None = None,
+    *,
+    begin: Callable[[Dataset], None] | None = None,
+    tta: bool = False,
+    weights: str | None = None,
+    deploy: bool = False,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The numbers of a checkpoint on `data.val` or `data.test`, name -> percent, and the classes' names.
 
@@ -113,6 +121,11 @@ def evaluate_model(
         metric: names; None: those of `config.evaluation`, or `accuracy`, with several labels an image `mAP`.
         metric_options: theirs; None: those of `config.evaluation`.
         keep: gets the predictions of each batch.
+        begin: gets the data, when all is checked and before anything runs.
+        tta: test-time augmentation by `config.data.tta` (`jaxcls.data.views`).
+        weights: `ema`: the averages; `raw`: those that training moves; None: the averages where the run kept such, and
+            with `config.ema.evaluate_raw` the raw ones too.
+        deploy: evaluate the form that `jaxcls.deploy` gives.
 
     Raises:
         UserError: the checkpoint does not fit the config, or the data is not there.
@@ -127,16 +140,39 @@ def evaluate_model(
     config = {**config, "model": balanced_as(config["model"], saved["model"])} if "model" in saved else config
     config = balanced(config, lambda: build_dataset(config["data"]["train"], "data.train"))
     network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
-    evaluator = assembly.build_evaluator(config, split, dataset, network)
+    views = build_views(views_of(config["data"])) if tta else None
+    evaluator = assembly.build_evaluator(config, split, dataset, network, views)
     where = "" if metric else "evaluation."
     if metric is None:
         metric = evaluation.get("metric")
         metric_options = metric_options or evaluation.get("metric_options")
     evaluator.metrics(metric, metric_options, where)
-    averaged, raw = load_variables(network.classifier, network.shapes, checkpoint)
+    chosen = _weights(network, checkpoint, weights, (config["ema"] or {}).get("evaluate_raw", False))
+    if deploy:
+        made = [network.deployed(variables) for variables in chosen]
+        chosen = [variables for _, variables in made]
+        evaluator.eval_step = assembly.build_eval_step(made[0][0], evaluator.dataset, views)
+    if begin is not None:
+        begin(dataset)
     with evaluator.loader:
-        numbers = evaluator.evaluate(averaged, metric, metric_options, keep)
-        if (config["ema"] or {}).get("evaluate_raw"):
+        numbers = evaluator.evaluate(chosen[0], metric, metric_options, keep)
+        for raw in chosen[1:]:
             raw_numbers = evaluator.evaluate(raw, metric, metric_options)
             numbers |= {f"raw_{name}": value for name, value in raw_numbers.items()}
         return numbers, dataset.classes
+
+
+def _weights(
+    network: Network, checkpoint: str | os.PathLike, weights: str | None, evaluate_raw: bool
+) -> list[Mapping[str, Any]]:
+    """The variables to evaluate, one set or the averages and the raw ones."""
+    averaged, raw = load_variables(network.classifier, network.shapes, checkpoint)
+    if weights == "raw":
+        return [raw]
+    if weights is None:
+        return [averaged, raw] if evaluate_raw else [averaged]
+    if weights != "ema":
+        raise UserError(f"weights={weights!r}: expected 'ema' or 'raw'")
+    if jax.tree.all(jax.tree.map(np.array_equal, averaged, raw)):
+        raise UserError(f"weights='ema': {checkpoint} holds no averaged weights")
+    return [averaged]

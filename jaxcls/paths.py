@@ -47,3 +47,23 @@ def output_file(path: str | os.PathLike, what: str) -> Path:
     if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
         raise UserError(f"{what}: {path} cannot be written")
     return path
+
+
+def output_folder(path: str | os.PathLike, what: str) -> Path:
+    """The absolute path of a folder for files that are to be written later, made now.
+
+    Args:
+        path: as the user gives it.
+        what: the flag or argument that it is of, for messages.
+
+    Raises:
+        UserError: it cannot be made or written to, or it is a file.
+    """
+    path = expand(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{what}: {path} cannot be made: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise UserError(f"{what}: {path} cannot be written to")
+    return path

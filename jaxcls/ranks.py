@@ -35,3 +35,8 @@ def rank_of_label(scores: Any, labels: Any, xp: ModuleType = np) -> Any:
 def best_class(scores: np.ndarray) -> np.ndarray:
     """The class that ranks first, (N,) int64; -1 without a ranking."""
     return np.where(has_ranking(scores), scores.argmax(axis=1), -1)
+
+
+def ranking(scores: np.ndarray) -> np.ndarray:
+    """The classes from the first rank to the last, (N, K) int64, whether or not a row has a ranking."""
+    return np.argsort(-scores, axis=1, kind="stable")

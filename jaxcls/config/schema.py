@@ -9,6 +9,7 @@ from jaxcls.arguments import unknown_keys
 from jaxcls.builder import construct, lookup
 from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value
 from jaxcls.data import batch_augment, sampler, sources, transforms
+from jaxcls.data.views import build_views
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.distillation import distillation_of
 from jaxcls.engine.optim.clipping import build_grad_clip
@@ -65,6 +66,13 @@ def _distill(node: Any, where: str) -> Iterator[str]:
     yield from problems or Checked(distillation_of)(node, where)
 
 
+def _tta(node: Any, where: str) -> Iterator[str]:
+    """The views of test-time augmentation, and the transforms before them."""
+    yield from Checked(build_views)(node, where)
+    if isinstance(node, Mapping) and node.get("pipeline") is not None:
+        yield from PIPELINE(node["pipeline"], f"{where}.pipeline")
+
+
 PIPELINE = Each(Slot(transforms))
 SOURCE: Schema = Each(
     Slot(
@@ -115,6 +123,7 @@ CONFIG: Mapping[str, Schema] = {
             "train": SOURCE,
             "val": SOURCE,
             "test": SOURCE,
+            "tta": _tta,
         },
         required=("batch_size", "train"),
     ),

@@ -12,6 +12,7 @@ from jaxcls.data import sources, transforms
 from jaxcls.data.batches import EvalBatches, TrainBatches
 from jaxcls.data.dataset import Dataset, Transform
 from jaxcls.data.loader import Loader
+from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import Lighting, LoadImageFromFile, Normalize
 from jaxcls.data.transforms.base import ImageTransform, OnDevice
 from jaxcls.data.transforms.formatting import Formatting
@@ -27,6 +28,8 @@ __all__ = [
     "build_pipeline",
     "build_transform",
     "evaluation_pipeline",
+    "take_pipelines",
+    "with_pipeline",
 ]
 
 
@@ -85,7 +88,7 @@ def build_dataset(config: Mapping[str, Any] | Sequence[Any], where: str = "data.
     arguments = plain(config)
     if isinstance(arguments, tuple):
         arguments = {"type": "ConcatDataset", "datasets": arguments}
-    arguments, pipelines = _take_pipelines(arguments)
+    arguments, pipelines = take_pipelines(arguments)
     if any(pipeline != pipelines[0] for pipeline in pipelines):
         raise UserError(f"{where}: the parts have different pipelines; expected one and the same")
     host, device, normalize = build_pipeline(pipelines[0] if pipelines else (), f"{where}.pipeline")
@@ -93,15 +96,32 @@ def build_dataset(config: Mapping[str, Any] | Sequence[Any], where: str = "data.
     source = build(arguments, sources, where)
     if len(source) == 0:
         raise UserError(f"{where}: the source has no samples")
-    first, name = source[0], type(source).__name__
-    if "filename" not in first and any(isinstance(step, LoadImageFromFile) for step in host):
-        raise UserError(f"{where}.pipeline: {name} gives images; remove LoadImageFromFile")
-    if "image" not in first and (not host or isinstance(host[0], ImageTransform)):
-        raise UserError(f"{where}.pipeline: {name} gives file names; begin with LoadImageFromFile")
+    _check_reading(source, host, f"{where}.pipeline")
     try:
         return Dataset(source, host, normalize, device, **options)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+
+
+def with_pipeline(dataset: Dataset, pipeline: Sequence[Mapping[str, Any]], where: str) -> Dataset:
+    """The dataset with other transforms, for evaluation.
+
+    Raises:
+        UserError: they do not fit the source, or are random and for training.
+    """
+    host, device, normalize = build_pipeline(pipeline, where)
+    _check_reading(dataset.source, host, where)
+    if device:
+        raise UserError(f"{where}: what has on_device=True is random and for training only")
+    return dataclasses.replace(dataset, transforms=host, normalize=normalize)
+
+
+def _check_reading(source: Source, host: Sequence[Transform], where: str) -> None:
+    first, name = source[0], type(source).__name__
+    if "filename" not in first and any(isinstance(step, LoadImageFromFile) for step in host):
+        raise UserError(f"{where}: {name} gives images; remove LoadImageFromFile")
+    if "image" not in first and (not host or isinstance(host[0], ImageTransform)):
+        raise UserError(f"{where}: {name} gives file names; begin with LoadImageFromFile")
 
 
 def evaluation_pipeline(data: Mapping[str, Any], image_shape: Sequence[int]) -> tuple[Any, ...]:
@@ -115,9 +135,9 @@ def evaluation_pipeline(data: Mapping[str, Any], image_shape: Sequence[int]) -> 
     """
     for split in ("val", "test"):
         if split in data:
-            _, pipelines = _take_pipelines(plain(data[split]))
+            _, pipelines = take_pipelines(plain(data[split]))
             return tuple(pipelines[0]) if pipelines else ()
-    _, pipelines = _take_pipelines(plain(data["train"]))
+    _, pipelines = take_pipelines(plain(data["train"]))
     nodes = [(node, build_transform(node)) for node in (pipelines[0] if pipelines else ())]
     _log.warning("no data.val and no data.test: images to predict are resized to %d x %d as they are", *image_shape[:2])
     read, normalize = (
@@ -126,16 +146,16 @@ def evaluation_pipeline(data: Mapping[str, Any], image_shape: Sequence[int]) -> 
     return (*read, {"type": "Resize", "size": tuple(image_shape[:2])}, *normalize)
 
 
-def _take_pipelines(node: Any) -> tuple[Any, list[Any]]:
-    """A node without pipelines, in it and in its `dataset` or `datasets`, and these."""
+def take_pipelines(node: Any) -> tuple[Any, list[Any]]:
+    """A source's node without pipelines, in it and in its `dataset` or `datasets`, and these."""
     if isinstance(node, tuple):
-        parts = [_take_pipelines(part) for part in node]
+        parts = [take_pipelines(part) for part in node]
         return tuple(part for part, _ in parts), [pipeline for _, found in parts for pipeline in found]
     if not isinstance(node, dict):
         return node, []
     pipelines = [node["pipeline"]] if "pipeline" in node else []
     rest = {key: value for key, value in node.items() if key != "pipeline"}
     for key in rest.keys() & {"dataset", "datasets"}:
-        rest[key], found = _take_pipelines(rest[key])
+        rest[key], found = take_pipelines(rest[key])
         pipelines += found
     return rest, pipelines

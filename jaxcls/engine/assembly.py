@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from jaxcls.data.pipeline import (
     Loader,
     TrainBatches,
     build_dataset,
+    with_pipeline,
 )
 from jaxcls.data.sources.base import digest
+from jaxcls.data.views import Views, build_views
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.balance import balanced
 from jaxcls.engine.checkpoints.weights import load_pretrained
@@ -42,19 +44,36 @@ from jaxcls.errors import UserError, refuse
 Config = Mapping[str, Any]
 
 
-def build_evaluator(config: Config, split: str, dataset: Dataset, network: Network) -> Evaluator:
+def build_evaluator(
+    config: Config, split: str, dataset: Dataset, network: Network, views: Views | None = None
+) -> Evaluator:
     """What evaluates on a config's `val` or `test` data.
 
+    Args:
+        config: the whole config.
+        split: which data.
+        dataset: the data.
+        network: what is evaluated.
+        views: test-time augmentation.
+
     Raises:
-        UserError: the data does not fit the network.
+        UserError: the data or the views do not fit the network.
     """
     network.check(dataset, f"data.{split}")
+    if views is not None and views.pipeline is not None:
+        dataset = with_pipeline(dataset, views.pipeline, "data.tta.pipeline")
     parallel = network.parallel
     devices = len(parallel.devices)
     batch_size = -(-config["data"]["batch_size"] // devices) * devices
     batches = EvalBatches(dataset, batch_size, jax.process_index(), jax.process_count())
     loader = _loader(batches, config["data"], parallel)
-    return Evaluator(network.make_eval_step(preprocess_of(dataset)), loader, parallel)
+    return Evaluator(build_eval_step(network, dataset, views), loader, parallel)
+
+
+def build_eval_step(network: Network, dataset: Dataset, views: Views | None = None) -> Callable[..., Any]:
+    """The network's evaluation step for images of a dataset."""
+    image = dataset.image.shape if views else ()
+    return network.make_eval_step(preprocess_of(dataset), views, image)
 
 
 def build_runner(
@@ -83,6 +102,8 @@ def build_runner(
     if validate and "val" in data:
         val = evaluation_dataset(config, "val", dataset.classes, "data.train")
         evaluator = build_evaluator(config, "val", val, network)
+        if "tta" in data:
+            build_evaluator(config, "val", val, network, build_views(data["tta"]))  # now, not after the training
     processes = (jax.process_index(), jax.process_count())
     samples = build(data["sampler"], sampler, "data.sampler")
     batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, sampler=samples)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxcls.builder import as_json
 from jaxcls.data.pipeline import build_dataset, build_pipeline, evaluation_pipeline
 from jaxcls.data.transforms import LoadImageFromFile
+from jaxcls.data.views import views_of
 from jaxcls.engine.balance import balanced, balanced_as
 from jaxcls.engine.checkpoints.loading import read_notes
 from jaxcls.engine.evaluation_data import evaluation_dataset
@@ -26,6 +27,7 @@ def describe(config: Config, image_shape: Sequence[int]) -> dict[str, Any]:
         **{key: config[key] for key in OF_THE_NETWORK},
         "image_shape": image_shape,
         "pipeline": evaluation_pipeline(config["data"], image_shape),
+        "tta": views_of(config["data"]),
         "batch_size": config["data"]["batch_size"],
     }
     return as_json(description)

@@ -14,6 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from jaxcls.data.batches import EvalBatches
+from jaxcls.data.dataset import Dataset
 from jaxcls.data.loader import Loader
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.step.parallel import Parallel
@@ -50,6 +51,12 @@ class Evaluator:
     def __init__(self, eval_step: Callable[..., Any], loader: Loader, parallel: Parallel) -> None:
         self.eval_step, self.loader, self.parallel = eval_step, loader, parallel
 
+    @property
+    def dataset(self) -> Dataset:
+        """The data."""
+        assert isinstance(self.loader.batches, EvalBatches)
+        return self.loader.batches.dataset
+
     def metrics(
         self, metric: str | Sequence[str] | None = None, options: Mapping[str, Any] | None = None, where: str = ""
     ) -> list[Metric]:
@@ -63,11 +70,9 @@ class Evaluator:
         Raises:
             UserError: an unknown metric or option, or one that is not for these data.
         """
-        assert isinstance(self.loader.batches, EvalBatches)
-        dataset = self.loader.batches.dataset
-        multi_label = dataset.labels.ndim == 2
+        multi_label = self.dataset.labels.ndim == 2
         names = default_metric(multi_label) if metric is None else metric
-        return build_metrics(names, options, multi_label=multi_label, classes=dataset.classes, where=where)
+        return build_metrics(names, options, multi_label=multi_label, classes=self.dataset.classes, where=where)
 
     def numbers(self, *arguments: Any) -> tuple[Number, ...]:
         """What `evaluate` will give, from the arguments of `metrics`; without the loss."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,12 +16,15 @@ from jaxcls.arguments import unknown_keys
 from jaxcls.data.batch_augment import build_batch_augments, soft_labels
 from jaxcls.data.pipeline import Dataset
 from jaxcls.data.sources.labels import check_labels
+from jaxcls.data.views import View, Views, take
 from jaxcls.engine.step.inputs import Inputs, to_float
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import build_precision
 from jaxcls.engine.step.train_step import make_eval_step
 from jaxcls.errors import UserError, refuse
 from jaxcls.models import build_classifier, heads
+from jaxcls.models.classifier import ImageClassifier
+from jaxcls.models.deploy import deploy
 from jaxcls.models.heads.cls_head import Head
 
 
@@ -67,15 +71,49 @@ class Network:
         init = jax.jit(self.classifier.init, compiler_options=options)
         return init(key, jnp.zeros((1, *self.image_shape), jnp.float32))
 
-    def make_eval_step(self, preprocess: Callable[[jax.Array], jax.Array]) -> Callable[..., Any]:
-        """What `jaxcls.make_eval_step` gives, for images that `preprocess` brings to the network."""
+    def make_eval_step(
+        self, preprocess: Callable[[jax.Array], jax.Array], views: Views | None = None, image: Sequence[int] = ()
+    ) -> Callable[..., Any]:
+        """What `jaxcls.make_eval_step` gives, for images that `preprocess` brings to the network.
+
+        Args:
+            preprocess: images as they travel -> float32 (N, H, W, C).
+            views: test-time augmentation.
+            image: (H, W, C) of the images that views are made of.
+
+        Raises:
+            UserError: views that cannot be made, or that the network cannot take.
+        """
+        plan = self._plan(views, image) if views else ()
         return make_eval_step(
             self.classifier,
             parallel=self.parallel,
-            preprocess=preprocess,
+            preprocess=(lambda images: take(plan, preprocess(images))) if plan else preprocess,
             soften=self.soften,
             precision=self.precision,
+            average=views.average if views else "scores",
         )
+
+    def _plan(self, views: Views, image: Sequence[int]) -> tuple[View, ...]:
+        """The views of images (H, W, C), all of sizes that the network takes."""
+        plan = views.plan((image[0], image[1]), (self.image_shape[0], self.image_shape[1]))
+        for height, width in dict.fromkeys(view.shape for view in plan):
+            if reason := self._refusal((height, width, image[2])):
+                raise UserError(f"data.tta: views of {height}x{width} pixels: {reason}; crops keep the size")
+        return plan
+
+    def deployed(self, variables: Mapping[str, Any]) -> tuple[Network, dict[str, Any]]:
+        """The network in its quickest form, and its variables (`jaxcls.deploy`).
+
+        Raises:
+            UserError: a classifier of another kind.
+        """
+        if not isinstance(self.classifier, ImageClassifier):
+            raise UserError(f"deploy: {type(self.classifier).__name__} is no ImageClassifier")
+        other = copy.copy(self)
+        other.classifier, variables = deploy(self.classifier, variables, self.image_shape)
+        other.shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), variables)
+        return other, variables
 
     def check(self, dataset: Dataset, where: str) -> None:
         """Refuses data that the network cannot take, from labels and shapes alone.
@@ -157,12 +195,18 @@ class Network:
             return
         if seen.shape[-1] != self.image_shape[-1]:
             yield f"{sizes}; the channels have to be the same"
-        elif seen.shape[1:] != self.image_shape:
-            try:
-                jax.eval_shape(self.classifier.apply, self.shapes, seen)
-            except Exception as error:  # a layer that does not fit raises what it likes
-                reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-                yield f"{sizes}; {type(self.classifier.backbone).__name__} cannot take another size: {reason}"
+        elif seen.shape[1:] != self.image_shape and (reason := self._refusal(seen.shape[1:])):
+            yield f"{sizes}; {reason}"
+
+    def _refusal(self, shape: tuple[int, ...]) -> str:
+        """Why the network cannot take images (H, W, C) of another size than its own; empty where it can."""
+        images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+        try:
+            jax.eval_shape(self.classifier.apply, self.shapes, images)
+        except Exception as error:  # a layer that does not fit raises what it likes
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            return f"{type(self.classifier.backbone).__name__} cannot take another size: {reason}"
+        return ""
 
 
 def preprocess_of(dataset: Dataset) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +46,38 @@ class GivenImages(Source):
     def __getitem__(self, index: int) -> dict[str, Any]:
         image = self._images[index]
         path = {"filename": str(expand(image))} if isinstance(image, str | os.PathLike) else {}
-        return {"image": image, "label": np.zeros(self._shape[1:], np.int32), **path}
+        return {"image": image, "label": np.zeros(self._shape[1:], np.int32), "index": index, **path}
 
 
-def listed(images: Given | Sequence[Given]) -> list[Given]:
-    """One image, or several, as a list; a folder gives the images in and below it, by their paths.
+def listed(images: Given | Iterable[Given]) -> list[Given]:
+    """One image, or several, as a list.
+
+    A folder gives the images in and below it, and a pattern with `*`, `?` or `[` the files that match, by their paths.
 
     Raises:
-        UserError: a folder without images, or one that cannot be read.
+        UserError: a folder without images, or one that cannot be read; a pattern that nothing matches.
     """
     if isinstance(images, str | os.PathLike | bytes | Image.Image) or (
         isinstance(images, np.ndarray) and images.ndim < 4
     ):
         images = [images]
-    return [one for image in images for one in _in_folder(image)]
+    return [one for image in images for path in _matching(image) for one in _in_folder(path)]
+
+
+def _matching(image: Given) -> Sequence[Given]:
+    """The files and folders of a pattern; `**` stands for any folders."""
+    if not isinstance(image, str | os.PathLike) or not glob.has_magic(os.fspath(image)) or expand(image).exists():
+        return (image,)
+    found = sorted(glob.glob(str(expand(image)), recursive=True))
+    if not found:
+        raise UserError(f"{image}: no file matches")
+    return found
 
 
 def _in_folder(image: Given) -> Sequence[Given]:
     if not (isinstance(image, str | os.PathLike) and os.path.isdir(folder := expand(image))):
         return (image,)
+    folder = Path(image) if os.path.isdir(image) else folder  # as it is given, where that will do
     walk = Walk(folder, (".",), EXTENSIONS)
     walk.problems.check()
     left_out = str(walk.left_out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from jaxcls import user_code
 from jaxcls.config import complete, load_config, load_recipe
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
+from jaxcls.data.views import CLOSER, Views, build_views
 from jaxcls.engine import compilation
 from jaxcls.engine.checkpoints.loading import is_file, load_variables
 from jaxcls.engine.checkpoints.storage import locate, read_meta
@@ -24,12 +25,14 @@ from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.network import Network
 from jaxcls.engine.step.parallel import Parallel
-from jaxcls.errors import UserError
+from jaxcls.errors import UserError, close_names
 from jaxcls.inference.images import GivenImages, listed
-from jaxcls.inference.preprocess import Given, Preprocess
+from jaxcls.inference.preprocess import Given, Preprocess, Tolerant
+from jaxcls.models.classifier import STAGES
 
 _THREADS = 4  # that read and transform images
-_MOST = 64  # images at a time, where the user does not say: a single image has to wait for as many
+_MOST = 64 * 224 * 224 * 3  # values of images at a time, where the user does not say
+_FEW = (1, 8)  # batches for so many images, which need not wait for as many as a run evaluated
 
 
 class Model:
@@ -40,57 +43,133 @@ class Model:
         variables: what `classifier.apply` takes; the averaged weights where the run kept averages.
         classes: K names.
         image_shape: (H, W, C) as the network sees images.
-        batch_size: how many images a run evaluated at a time, at most 64.
+        batch_size: how many images a run evaluated at a time, fewer where they are large.
         preprocess: one image -> float32 (H, W, C) as the network sees it (`jaxcls.inference.preprocess.Preprocess`).
+        views: test-time augmentation, as the run's `data.tta` says.
         network: the classifier with its precision, on this process's devices.
 
     Args:
-        description: `model`, `precision` and `import_from` as in a config, `classes`, `image_shape`, `pipeline` and
-            `batch_size`.
+        description: `model`, `precision` and `import_from` as in a config, `classes`, `image_shape`, `pipeline`, `tta`
+            and `batch_size`.
         checkpoint: a checkpoint's folder or a file, with the arrays; None: initial ones.
+        deploy: in the form that `jaxcls.deploy` gives.
 
     Raises:
         UserError: these do not fit each other.
     """
 
-    def __init__(self, description: Mapping[str, Any], checkpoint: str | os.PathLike | None = None) -> None:
+    def __init__(
+        self, description: Mapping[str, Any], checkpoint: str | os.PathLike | None = None, deploy: bool = False
+    ) -> None:
         for folder in description.get("import_from", ()):
             user_code.search(folder)
         self.classes: tuple[str, ...] = tuple(description["classes"])
         self.image_shape: tuple[int, ...] = tuple(description["image_shape"])
-        self.batch_size: int = min(description["batch_size"], _MOST)
+        self.batch_size: int = min(description["batch_size"], max(_MOST // math.prod(self.image_shape), 1))
         self.preprocess = Preprocess(description["pipeline"], self.image_shape)
+        self.views = build_views(description.get("tta", CLOSER))
         parallel = Parallel(devices=tuple(jax.local_devices()))
-        self.network = Network(description, self._dataset([]), parallel, self.image_shape)
+        dataset = Dataset(GivenImages([], self.classes), self.preprocess.transforms, self.preprocess.normalize)
+        self.network = Network(description, dataset, parallel, self.image_shape)
         self.network.check_classes(self.classes, f"checkpoint {checkpoint}" if checkpoint else "data.train")
+        variables = self._load(checkpoint)
+        if deploy:
+            self.network, variables = self.network.deployed(variables)
         self.classifier: nn.Module = self.network.classifier
-        self.variables: dict[str, Any] = jax.tree.map(jnp.asarray, self._load(checkpoint))
+        self.variables: dict[str, Any] = jax.tree.map(jnp.asarray, variables)
+        self._eval_steps: dict[Views | None, Callable[..., Any]] = {}
+        self._feature_steps: dict[str, Callable[..., Any]] = {}
 
     def _load(self, checkpoint: str | os.PathLike | None) -> Mapping[str, Any]:
         if checkpoint is None:
             return self.network.init(jax.random.key(0))
-        return load_variables(self.classifier, self.network.shapes, checkpoint)[0]
+        return load_variables(self.network.classifier, self.network.shapes, checkpoint)[0]
 
-    def _dataset(self, images: Sequence[Given], multi_label: bool = False) -> Dataset:
-        source = GivenImages(images, self.classes, multi_label)
-        return Dataset(source, self.preprocess.transforms, self.preprocess.normalize)
+    def evaluator(
+        self,
+        images: Sequence[Given],
+        batch_size: int | None = None,
+        views: Views | None = None,
+        errors: dict[int, str] | None = None,
+    ) -> Evaluator:
+        """The evaluation loop over images: what gives their scores is what evaluates a run.
 
-    @functools.cached_property
-    def _eval_step(self) -> Callable[..., Any]:
-        return self.network.make_eval_step(self.network.inputs.preprocess)
+        Args:
+            images: in their order.
+            batch_size: as `inference_model` takes it.
+            views: test-time augmentation.
+            errors: gets what is wrong with images that cannot be read, by their places; None: that is raised.
+        """
+        preprocess = self.preprocess
+        if views is not None and views.pipeline is not None:
+            preprocess = Preprocess(views.pipeline, self.image_shape, fit=False)
+        if views not in self._eval_steps:
+            image = preprocess.black.shape if views else ()
+            self._eval_steps[views] = self.network.make_eval_step(preprocess.on_device, views, image)
+        loader = self._loader(images, batch_size, preprocess, errors)
+        return Evaluator(self._eval_steps[views], loader, self.network.parallel)
 
-    def evaluator(self, images: Sequence[Given], batch_size: int) -> Evaluator:
-        """The evaluation loop over images: what gives their scores is what evaluates a run."""
-        parallel = self.network.parallel
+    def _loader(
+        self,
+        images: Sequence[Given],
+        batch_size: int | None,
+        preprocess: Preprocess,
+        errors: dict[int, str] | None = None,
+    ) -> Loader:
+        parallel, head = self.network.parallel, self.network.head
+        if batch_size is None:
+            batch_size = next((size for size in _FEW if len(images) <= size), self.batch_size)
         devices = len(parallel.devices)
-        head = self.network.head
-        dataset = self._dataset(images, head is not None and head.multi_label)
-        batches = EvalBatches(dataset, -(-batch_size // devices) * devices)
-        return Evaluator(self._eval_step, Loader(batches, _THREADS, parallel.place_batch), parallel)
+        source = GivenImages(images, self.classes, head is not None and head.multi_label)
+        transforms = preprocess.transforms if errors is None else (Tolerant(preprocess, errors),)
+        batches = EvalBatches(Dataset(source, transforms, preprocess.normalize), -(-batch_size // devices) * devices)
+        return Loader(batches, _THREADS, parallel.place_batch)
+
+    def features(self, images: Given | Sequence[Given], stage: str = "neck", batch_size: int | None = None) -> Any:
+        """What the network makes of images on its way, as `extract_feat` gives it, for all of them together.
+
+        Args:
+            images: as `inference_model` takes them, one at least.
+            stage: `backbone` or `neck`, a tuple of features (n, …), or `pre_logits` (n, D).
+            batch_size: as `inference_model` takes it.
+
+        Returns:
+            float32 arrays, the images along the first axis.
+
+        Raises:
+            UserError: another stage, no image, or one that cannot be read.
+        """
+        if stage not in STAGES:
+            raise UserError(f"features: stage={stage!r}; {close_names(stage, STAGES)}")
+        given, parallel = listed(images), self.network.parallel
+        if not given:
+            raise UserError("features: no images")
+        if stage not in self._feature_steps:
+            self._feature_steps[stage] = self._make_feature_step(stage)
+        step, variables, rows = self._feature_steps[stage], parallel.place_state(self.variables), []
+        with self._loader(given, batch_size, self.preprocess) as loader:
+            for batch in loader.iterate():
+                found, _ = step(variables, batch)
+                mask = parallel.local_rows(batch["mask"]) > 0
+                rows.append(jax.tree.map(lambda leaf, mask=mask: parallel.local_rows(leaf)[mask], found))
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
+
+    def _make_feature_step(self, stage: str) -> Callable[..., Any]:
+        network = self.network
+
+        def step(variables: Mapping[str, Any], batch: Mapping[str, jax.Array]) -> tuple[Any, jax.Array]:
+            images = network.precision.cast_images(self.preprocess.on_device(batch["image"]))
+            cast = network.precision.cast(variables)
+            found = network.classifier.apply(cast, images, stage=stage, method="extract_feat")
+            return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), found), jnp.zeros(())
+
+        return network.parallel.wrap_eval_step(step)
 
 
 def init_model(
-    workdir_or_config: str | os.PathLike | ConfigDict | Mapping[str, Any], checkpoint: str | os.PathLike | None = None
+    workdir_or_config: str | os.PathLike | ConfigDict | Mapping[str, Any],
+    checkpoint: str | os.PathLike | None = None,
+    deploy: bool = False,
 ) -> Model:
     """A trained model, ready to use. No data is needed: the checkpoint says what there is to know.
 
@@ -99,6 +178,7 @@ def init_model(
             or a recipe's file, `FILE.py` or `FILE.py:ARGUMENT`.
         checkpoint: the weights for it, as `load_checkpoint` takes them; None: the work directory's own. A config
             without one has initial weights, and takes the names of its classes from its data.
+        deploy: in the form that `jaxcls.deploy` gives: branches merged, BatchNorm folded.
 
     Raises:
         UserError: there is no checkpoint, or it does not fit.
@@ -116,46 +196,9 @@ def init_model(
             )
         workdir, folder = locate(given)
         if checkpoint is None and is_described(meta := read_meta(folder)):
-            return Model(meta, folder)
+            return Model(meta, folder, deploy)
         given, checkpoint = load_config(workdir / "config.json"), checkpoint or folder
     config = complete(given)
     if checkpoint is None:
-        return Model(describe_from_data(config))
-    return Model(description_of(checkpoint, config), checkpoint)
-
-
-def inference_model(
-    model: Model, images: Given | Sequence[Given], batch_size: int | None = None
-) -> list[dict[str, Any]]:
-    """What a model says of images.
-
-    The loop is that of evaluation. With the same batch size on as many devices the scores are the same, bit for bit;
-    another size may change the last bit, since XLA then adds up in another order.
-
-    Args:
-        model: what `init_model` gives.
-        images: one, or several, of any kinds: paths, folders (the images in and below them, by their paths), uint8
-            (H, W, 3) in RGB order or (H, W), a file's content as bytes, Pillow's.
-        batch_size: how many at a time; None: the model's. The last batch is filled up, so that one size is compiled.
-
-    Returns:
-        for each image, in the order given: `pred_label` (int), `pred_class` (its name), `pred_score` (0 to 1) and
-        `class_scores` (K,) float32.
-
-    Raises:
-        UserError: an image that cannot be read, by its name.
-    """
-    evaluator = model.evaluator(listed(images), model.batch_size if batch_size is None else batch_size)
-    with evaluator.loader:
-        scores = [row for batch in evaluator.predictions(model.variables) for row in batch.scores]
-    return [_result(row, model.classes) for row in scores]
-
-
-def _result(scores: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-    label = int(scores.argmax())
-    return {
-        "pred_label": label,
-        "pred_score": float(scores[label]),
-        "pred_class": classes[label],
-        "class_scores": scores,
-    }
+        return Model(describe_from_data(config), None, deploy)
+    return Model(description_of(checkpoint, config), checkpoint, deploy)

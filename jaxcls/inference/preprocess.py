@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,15 +37,32 @@ class Preprocess:
     Args:
         pipeline: configs of the transforms of evaluation.
         image_shape: (H, W, C) as the network sees images.
+        fit: bring what the pipeline leaves in another size to the network's.
     """
 
-    def __init__(self, pipeline: Sequence[Mapping[str, Any]], image_shape: Sequence[int]) -> None:
+    def __init__(self, pipeline: Sequence[Mapping[str, Any]], image_shape: Sequence[int], fit: bool = True) -> None:
         host, _, self.normalize = build_pipeline(pipeline)
         color_type = "grayscale" if image_shape[2] == 1 else "color"
         if not any(isinstance(step, LoadImageFromFile) for step in host):
             host = (LoadImageFromFile(color_type=color_type), *host)
         steps: list[Transform] = [ReadImage(step) if isinstance(step, LoadImageFromFile) else step for step in host]
-        self.transforms: tuple[Transform, ...] = (*steps, Fit(tuple(image_shape)))
+        self.transforms: tuple[Transform, ...] = (*steps, Fit(tuple(image_shape))) if fit else tuple(steps)
+
+    @functools.cached_property
+    def black(self) -> np.ndarray:
+        """What the host's transforms make of a large black image (H, W, C)."""
+        return self.on_host({"image": np.zeros((1024, 1024, 3), np.uint8)})["image"]
+
+    def on_host(self, sample: Sample, rng: np.random.Generator | None = None) -> Sample:
+        """The sample with its image as it travels to the device."""
+        rng = rng or np.random.default_rng(0)
+        for transform in self.transforms:
+            sample = transform(sample, rng)
+        return sample
+
+    def on_device(self, images: jax.Array) -> jax.Array:
+        """Images (N, H, W, C) as they travel -> float32, normalised."""
+        return images.astype(np.float32) if self.normalize is None else self.normalize.on_device(images)
 
     def __call__(self, image: Given) -> jax.Array:
         """The image as the network sees it.
@@ -52,11 +70,28 @@ class Preprocess:
         Raises:
             UserError: it is none, or cannot be read.
         """
-        sample, rng = {"image": image}, np.random.default_rng(0)
-        for transform in self.transforms:
-            sample = transform(sample, rng)
-        pixels = jax.numpy.asarray(sample["image"])
-        return pixels.astype(np.float32) if self.normalize is None else self.normalize.on_device(pixels[None])[0]
+        return self.on_device(jax.numpy.asarray(self.on_host({"image": image})["image"])[None])[0]
+
+
+@dataclass(frozen=True)
+class Tolerant:
+    """The host's transforms; an image that cannot be read is noted, and black.
+
+    Attributes:
+        preprocess: whose transforms.
+        errors: the sample's `index` -> what is wrong with its image.
+    """
+
+    preprocess: Preprocess
+    errors: dict[int, str]
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """The sample with its image as it travels."""
+        try:
+            return self.preprocess.on_host(sample, rng)
+        except UserError as error:
+            self.errors[sample["index"]] = str(error)
+            return {**sample, "image": self.preprocess.black}
 
 
 @dataclass(frozen=True)

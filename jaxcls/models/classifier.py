@@ -10,7 +10,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import ImageSizeError, UserError
+from jaxcls.errors import ImageSizeError, UserError, close_names
 from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.distillation import Distillation
 from jaxcls.models.heads.cls_head import Head
@@ -18,6 +18,8 @@ from jaxcls.models.heads.cls_head import Head
 __all__ = ["ImageClassifier"]
 
 STAGES = ("backbone", "neck", "pre_logits")
+Batches = list[Array] | tuple[Array, ...]
+AVERAGES = ("scores", "logits")  # of several views: after or before softmax or sigmoid
 
 
 class ImageClassifier(nn.Module):
@@ -113,14 +115,62 @@ class ImageClassifier(nn.Module):
         logits, of_teacher = self.head.student_logits(features, True)
         return distillation.losses(self._losses(features, logits, labels), of_teacher, taught)
 
-    def evaluate(self, images: Array, labels: Array, mask: Array | None = None) -> tuple[Array, dict[str, Any]]:
-        """Scores (N, K) and the dict of losses, both in evaluation mode."""
-        logits = self(images)
-        return self.head.scores(logits), self.head.losses(logits, labels, mask)
+    def evaluate(
+        self, images: Array | Batches, labels: Array, mask: Array | None = None, average: str = "scores"
+    ) -> tuple[Array, dict[str, Any]]:
+        """Scores (N, K) and the dict of losses, both in evaluation mode.
 
-    def predict(self, images: Array) -> Array:
-        """Scores (N, K) in evaluation mode."""
+        Args:
+            images: (N, H, W, C), or a list of views, each of the N images, whose mean logits have the losses.
+            labels: (N,) int, or (N, K).
+            mask: (N,), 0 for images that do not count.
+            average: as `aug_test` takes it.
+        """
+        if not isinstance(images, list | tuple):
+            logits = self(images)
+            return self.head.scores(logits), self.head.losses(logits, labels, mask)
+        logits = self._logits_of_views(images)
+        return self._average(logits, average), self.head.losses(jnp.mean(logits, 0), labels, mask)
+
+    def forward_test(self, images: Array | Batches, average: str = "scores") -> Array:
+        """Scores (N, K): `simple_test` of one batch (N, H, W, C), `aug_test` of a list of several."""
+        if not isinstance(images, list | tuple):
+            return self.simple_test(images)
+        return self.simple_test(images[0]) if len(images) == 1 else self.aug_test(images, average)
+
+    def simple_test(self, images: Array) -> Array:
+        """Scores (N, K) of images (N, H, W, C), in evaluation mode."""
         return self.head.scores(self(images))
+
+    def aug_test(self, views: Batches, average: str = "scores") -> Array:
+        """Scores (N, K) of N images by the mean over several views of each.
+
+        Args:
+            views: each (N, H, W, C); sizes may differ.
+            average: `scores`, after softmax or sigmoid, or `logits`, before.
+
+        Raises:
+            UserError: another `average`, no view, or views of different numbers of images.
+        """
+        return self._average(self._logits_of_views(views), average)
+
+    def _logits_of_views(self, views: Batches) -> Array:
+        """(V, N, K), or (V, B, N, K) of branches. Views of one size take turns: memory is that of one."""
+        if len({len(view) for view in views}) != 1:
+            raise UserError(f"views of {[len(view) for view in views]} images; expected one view or more of the same")
+        sizes: dict[tuple[int, ...], list[Array]] = {}
+        for view in views:
+            sizes.setdefault(view.shape, []).append(view)
+        in_turn = nn.scan(lambda module, carry, view: (carry, module(view)), variable_broadcast=True)
+        return jnp.concatenate([in_turn(self, (), jnp.stack(group))[1] for group in sizes.values()])
+
+    def _average(self, logits: Array, average: str) -> Array:
+        """Scores (N, K) of the logits of V views (V, …)."""
+        if average not in AVERAGES:
+            raise UserError(f"average={average!r}; {close_names(str(average), AVERAGES)}")
+        if average == "logits":
+            return self.head.scores(jnp.mean(logits, 0))
+        return jnp.mean(jnp.stack([self.head.scores(each) for each in logits]), 0)
 
     def is_frozen(self, path: tuple[str, ...]) -> bool:
         """Whether the parameter at `path` stays as it is in training."""

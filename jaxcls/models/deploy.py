@@ -15,7 +15,7 @@ from flax.errors import ScopeParamShapeError
 from jax import Array
 
 from jaxcls.errors import UserError
-from jaxcls.models.classifier import ImageClassifier
+from jaxcls.models.classifier import Batches, ImageClassifier
 from jaxcls.models.layers import BatchNorm, Conv, Linear
 from jaxcls.models.layers.fuse import norm_as_affine
 
@@ -42,13 +42,15 @@ class DeployedClassifier(nn.Module):
         """As `ImageClassifier.extract_feat`, in evaluation mode."""
         return self._run(self.classifier.extract_feat, images, stage)
 
-    def evaluate(self, images: Array, labels: Array, mask: Array | None = None) -> tuple[Array, dict[str, Any]]:
+    def evaluate(
+        self, images: Array | Batches, labels: Array, mask: Array | None = None, average: str = "scores"
+    ) -> tuple[Array, dict[str, Any]]:
         """As `ImageClassifier.evaluate`."""
-        return self._run(self.classifier.evaluate, images, labels, mask)
+        return self._run(self.classifier.evaluate, images, labels, mask, average)
 
-    def predict(self, images: Array) -> Array:
-        """Scores (N, K)."""
-        return self._run(self.classifier.predict, images)
+    def forward_test(self, images: Array | Batches, average: str = "scores") -> Array:
+        """As `ImageClassifier.forward_test`: scores (N, K)."""
+        return self._run(self.classifier.forward_test, images, average)
 
     @nn.nowrap
     def _run(self, method: Any, *arguments: Any) -> Any:

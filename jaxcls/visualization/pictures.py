@@ -37,16 +37,16 @@ def captioned(image: np.ndarray, lines: Sequence[Line | str]) -> Image.Image:
     draw = ImageDraw.Draw(canvas)
     for i, line in enumerate(each):
         place = (_MARGIN, picture.height + _MARGIN + i * _line_height())
-        draw.text(place, fitted(line.text, width - 2 * _MARGIN), line.color, _font())
+        draw.text(place, fitted(line.text, width - 2 * _MARGIN), line.color, font())
     return canvas
 
 
 def fitted(text: str, width: int) -> str:
     """As much of a text as fits into `width` pixels, without line breaks."""
     text = " ".join(text.split())
-    if _font().getlength(text) <= width:
+    if font().getlength(text) <= width:
         return text
-    while text and _font().getlength(f"{text}…") > width:
+    while text and font().getlength(f"{text}…") > width:
         text = text[:-1]
     return f"{text}…"
 
@@ -62,7 +62,8 @@ def _resized(image: np.ndarray) -> Image.Image:
 
 
 @functools.cache
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of all texts."""
     try:
         return ImageFont.truetype("DejaVuSans.ttf", _FONT_SIZE)  # it has more letters than Pillow's own
     except OSError:

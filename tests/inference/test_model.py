@@ -78,6 +78,8 @@ def test_an_image_that_cannot_be_read_is_named(trained, model, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"broken\.png: not a readable image"):
         jaxcls.inference_model(model, tmp_path)
+    with pytest.raises(UserError, match=r"\*\.gif: no file matches"):
+        jaxcls.inference_model(model, str(tmp_path / "*.gif"))
 
 
 def test_a_config_with_a_checkpoint_and_without(trained, model, tmp_path):

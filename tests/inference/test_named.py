@@ -41,7 +41,7 @@ def test_weights_of_a_checkpoint(tmp_path):
 
 def test_preprocessing_goes_with_the_weights(monkeypatch):
     made = []
-    monkeypatch.setattr("jaxcls.inference.named.Model", lambda description, folder: made.append(description))
+    monkeypatch.setattr("jaxcls.inference.named.Model", lambda description, *_: made.append(description))
     for name in ("resnet50", "resnet50_8xb256-rsb-a1-600e_in1k", "vit_base_p16_384"):
         jaxcls.get_model(name)
     assert [description["pipeline"][0]["size"] for description in made] == [(256, -1), (236, -1), (384, -1)]

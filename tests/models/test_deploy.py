@@ -36,3 +36,5 @@ def test_which_norms_are_left(name, left):
     assert not any(isinstance(m, BatchNorm) for m in vars(deployed).values())
     scores, _ = deployed.apply(fewer, data, np.zeros(1, np.int32), method="evaluate")
     assert scores.shape == (1, 8)
+    several = deployed.apply(fewer, [data, data], method="forward_test")
+    np.testing.assert_allclose(several, scores, atol=1e-6)

@@ -26,5 +26,5 @@ def test_a_line_too_long_is_cut():
     assert fitted("two\nwords", 300) == "two words"
     cut = fitted("x" * 500, 100)
     assert cut.endswith("x…")
-    assert pictures._font().getlength(cut) <= 100
+    assert pictures.font().getlength(cut) <= 100
     assert fitted("猫 é", 300) == "猫 é"

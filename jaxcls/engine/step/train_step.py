@@ -173,18 +173,21 @@ def make_eval_step(
     classifier: nn.Module,
     *,
     parallel: Parallel | None = None,
-    preprocess: Callable[[Array], Array] = to_float,
+    preprocess: Callable[[Array], Array | list[Array]] = to_float,
     soften: Callable[[Array], Array] | None = None,
     precision: Precision = Precision(),  # noqa: B008 (immutable)
+    average: str = "scores",
 ) -> Callable[[Mapping[str, Any], Batch], tuple[Array, dict[str, Array]]]:
     """The compiled step `(variables, batch) -> (scores, log_vars)` in evaluation mode.
 
     Args:
         classifier: an unbound module with `evaluate`.
         parallel: how and on which devices; default: pmap over all.
-        preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device.
+        preprocess: images as they travel -> (N, H, W, C) as the network sees them, on the device; or several views of
+            them, a list.
         soften: labels -> soft labels (N, K), where training mixes them: the loss may take no others.
         precision: what the network computes in.
+        average: what the mean over several views is of, `scores` or `logits`.
 
     `variables` are float32 whatever the precision. The batch has a `mask` (N,) beside `image` and `label`: 0 for the
     rows that fill up the last one. `scores` are (N, K), this and the other processes' rows over the devices
@@ -192,10 +195,11 @@ def make_eval_step(
     """
 
     def eval_step(variables: Mapping[str, Any], batch: Batch) -> tuple[Array, dict[str, Array]]:
-        images, mask = precision.cast_images(preprocess(batch["image"])), batch["mask"]
+        images, mask = jax.tree.map(precision.cast_images, preprocess(batch["image"])), batch["mask"]
         variables = precision.cast(variables)
+        several: dict[str, Any] = {"average": average} if isinstance(images, list) else {}
         labels = soften(batch["label"]) if soften is not None else batch["label"]
-        scores, losses = classifier.apply(variables, images, labels, mask, method="evaluate")
+        scores, losses = classifier.apply(variables, images, labels, mask, method="evaluate", **several)
         count = jnp.sum(mask)
         total = jnp.maximum(collectives.psum(count), 1.0)
         _, log_vars = parse_losses(losses)

@@ -1,0 +1,104 @@
+"""Test-time augmentation: what the views are, and what the mean over them is."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxcls.data.views import CLOSER, build_views, take, views_of
+from jaxcls.errors import UserError
+
+IMAGES = np.random.default_rng(0).standard_normal((2, 12, 9, 3), np.float32)
+
+
+def views(config, images=IMAGES, network=(8, 6)):
+    return [np.asarray(view) for view in take(build_views(config).plan(images.shape[1:3], network), images)]
+
+
+def resized(images, height, width):
+    """By OpenCV where images become larger, by Pillow, which smooths, where they become smaller."""
+    if height >= images.shape[1]:
+        return np.stack([cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR) for image in images])
+    channels = [[Image.fromarray(image[..., c], "F") for c in range(3)] for image in images]
+    smaller = [[np.asarray(c.resize((width, height), Image.Resampling.BILINEAR)) for c in one] for one in channels]
+    return np.stack(smaller).transpose(0, 2, 3, 1)
+
+
+def corners_and_centre(images):
+    """Crops of 8 x 6."""
+    bottom, right = images.shape[1] - 8, images.shape[2] - 6
+    starts = [(0, 0), (0, right), (bottom, 0), (bottom, right), (round(bottom / 2), round(right / 2))]
+    return [images[:, top : top + 8, left : left + 6] for top, left in starts]
+
+
+CASES = {
+    "flips": (
+        {"flips": ["horizontal", "vertical", "both"]},
+        lambda x: [x, x[:, :, ::-1], x[:, ::-1], x[:, ::-1, ::-1]],
+    ),
+    "one flip": ({"flips": "vertical"}, lambda x: [x, x[:, ::-1]]),
+    "centre": ({"crops": 1}, lambda x: corners_and_centre(x)[4:]),
+    "five crops": ({"crops": 5}, corners_and_centre),
+    "ten crops": ({"crops": 10}, lambda x: [v for c in corners_and_centre(x) for v in (c, c[:, :, ::-1])]),
+    "crops of a size": ({"crops": 1, "crop_size": [4, 3]}, lambda x: [x[:, 4:8, 3:6]]),
+    "scales": ({"scales": [0.5, 1, 1.5]}, lambda x: [resized(x, 6, 4), x, resized(x, 18, 14)]),
+    "scales x five crops x flips": (
+        {"scales": [1, 1.5], "crops": 5, "flips": ["vertical"]},
+        lambda x: [
+            v for s in (x, resized(x, 18, 14)) for c in corners_and_centre(s) for v in (c, c[:, ::-1])
+        ],
+    ),
+    "ten crops x flips": (
+        {"crops": 10, "flips": "vertical"},
+        lambda x: [
+            v for c in corners_and_centre(x) for v in (c, c[:, ::-1], c[:, :, ::-1], c[:, ::-1, ::-1])
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_views_are_those_of_the_definition(case):
+    config, by_hand = CASES[case]
+    found, expected = views(config), by_hand(IMAGES)
+    assert len(found) == len(expected)
+    for view, other in itertools.zip_longest(found, expected):
+        np.testing.assert_allclose(view, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"flip": "horizontal"}, r"^tta: Views has no argument 'flip'; did you mean 'flips'\?"),
+        ({"flips": ["sideways"]}, r"^tta: Views: flips='sideways': expected one of horizontal, vertical, both"),
+        ({"crops": 4}, r"crops=4: expected None, 1, 5 or 10"),
+        ({"scales": []}, r"scales=\(\): expected numbers above 0"),
+        ({"scales": [0]}, r"scales=\(0,\): expected numbers above 0"),
+        ({"scales": "large"}, r"^tta.scales: \('large',\); expected a list of numbers"),
+        ({"crop_size": 4}, r"crop_size needs crops: 1, 5 or 10"),
+        ({"crops": 5, "crop_size": 0}, r"crop_size=0: expected a positive int"),
+        ({"average": "votes"}, r"average='votes': expected one of scores, logits"),
+        (["horizontal"], r"^tta: \('horizontal',\); expected a dict of flips, crops"),
+        ({"crops": 5, "crop_size": 10}, r"^data\.tta: crops of 10x10 pixels do not fit into images of 12x9"),
+        ({"crops": 5, "crop_size": [12, 9]}, r"^data\.tta: 4 of 5 views of images of 12x9 pixels are the same"),
+        ({"crops": 10, "flips": "horizontal"}, r"^data\.tta: 10 of 20 views"),
+        ({"scales": [1, 1.0]}, r"^data\.tta: 1 of 2 views"),
+    ],
+)
+def test_what_cannot_be_is_refused(config, message):
+    with pytest.raises(UserError, match=message):
+        views(config)
+
+
+def test_without_the_key_it_is_what_training_knows():
+    flip, other = {"type": "RandomFlip"}, {"type": "Resize", "size": 8}
+    nested = {"type": "RepeatDataset", "dataset": {"type": "X", "pipeline": [flip, {**flip, "direction": "vertical"}]}}
+    assert views_of({"train": nested}) == {"flips": ("horizontal", "vertical")}
+    assert views_of({"train": {"type": "X", "pipeline": [other]}}) == CLOSER
+    assert views_of({"train": nested, "tta": {"crops": 5}}) == {"crops": 5}
+    assert jax.eval_shape(lambda x: take(build_views(CLOSER).plan((8, 8), (8, 8)), x), np.zeros((1, 8, 8, 3)))[1].shape
