@@ -180,6 +180,8 @@ class CSPDarkNet(CSPNet):
             "nonlinearity": "leaky_relu",
         }
     )
+    # The original's blocks, all of one convolution each, start so whatever `init_cfg` says.
+    own_init: ClassVar[Config] = {"type": "Kaiming", "layer": "Conv2d", "a": 0.01, "nonlinearity": "leaky_relu"}
 
     variants: ClassVar[Mapping[int, tuple[Stage, ...]]] = {
         53: (Stage(64, 1, 2, 2), Stage(128, 2, 1, 1), Stage(256, 8, 1, 1), Stage(512, 8, 1, 1), Stage(1024, 4, 1, 1))

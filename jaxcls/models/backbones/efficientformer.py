@@ -16,6 +16,7 @@ from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.layers import (
     BN,
     GELU,
+    KAIMING,
     LN,
     Conv,
     ConvModule,
@@ -202,9 +203,8 @@ class EfficientFormer(Backbone):
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
         """`train`: with batch statistics, dropout and stochastic depth, but for what is frozen."""
         for i, divisor in enumerate((2, 1)):
-            stem = ConvModule(
-                self.settings["embed_dims"][0] // divisor, 3, 2, 1, use_bias=True, name=f"patch_embed.{i}"
-            )
+            width, name = self.settings["embed_dims"][0] // divisor, f"patch_embed.{i}"
+            stem = ConvModule(width, 3, 2, 1, use_bias=True, own_init=KAIMING, name=name)
             x = stem(x, self.trains(0, train))
         outputs = []
         for index in range(self.num_outputs):

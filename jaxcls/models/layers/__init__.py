@@ -4,7 +4,7 @@ from jaxcls.models.layers.activation import build_activation
 from jaxcls.models.layers.attention import MultiheadAttention, PackedMultiheadAttention, attention
 from jaxcls.models.layers.channel_shuffle import channel_shuffle
 from jaxcls.models.layers.conv import Conv, Linear, build_conv, padding_of, pair
-from jaxcls.models.layers.conv_module import ConvModule
+from jaxcls.models.layers.conv_module import KAIMING, ConvModule
 from jaxcls.models.layers.divisible import make_divisible
 from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
 from jaxcls.models.layers.ffn import FFN, FixedInitLinear
@@ -30,6 +30,7 @@ __all__ = [
     "BN",
     "FFN",
     "GELU",
+    "KAIMING",
     "LN",
     "RELU",
     "BatchNorm",

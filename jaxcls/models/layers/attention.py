@@ -40,7 +40,7 @@ def attention(
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     plain = partial(_attention, bias=bias, scale=scale, dropout=dropout)
-    if bias is None and dropout is None and not isinstance(scale, Array) and _has_fused_kernel(query):
+    if bias is None and dropout is None and not isinstance(scale, Array) and _has_fused_kernel(query, value):
         fused = partial(jax.nn.dot_product_attention, scale=scale, implementation="cudnn")
         return jax.lax.platform_dependent(query, key, value, cuda=fused, default=plain)
     return plain(query, key, value)
@@ -55,14 +55,14 @@ def _attention(query: Array, key: Array, value: Array, bias: Array | None, scale
     return jnp.einsum("nhls,nshd->nlhd", weights.astype(value.dtype), value)
 
 
-def _has_fused_kernel(query: Array) -> bool:
+def _has_fused_kernel(query: Array, value: Array) -> bool:
     """Whether cuDNN takes these where the program may run on a GPU; dot_product_attention raises where it does not.
 
     It asks for cuDNN's version as it is traced, so that a program for a GPU keeps the plain form where it is traced on
     a machine without one.
     """
     head_dim, gpus = query.shape[-1], _gpus()
-    if not gpus or query.dtype not in (jnp.float16, jnp.bfloat16):
+    if not gpus or query.dtype not in (jnp.float16, jnp.bfloat16) or value.shape[-1] != head_dim:
         return False
     major, _, _ = getattr(gpus[0], "compute_capability", "").partition(".")  # an AMD device's is no number
     return major.isdigit() and int(major) >= 8 and head_dim <= 128 and head_dim % 8 == 0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flax import linen as nn
 from jax import Array
 
 from jaxcls.models.layers.conv import IntOrPair
 from jaxcls.models.layers.kit import Layers
+
+KAIMING = nn.FrozenDict({"type": "Kaiming", "layer": "Conv2d"})
 
 
 class ConvModule(nn.Module):
@@ -15,6 +19,8 @@ class ConvModule(nn.Module):
     Attributes:
         layers: what it is made of; `layers.replace(act_cfg=None)` leaves the activation out.
         use_bias: whether the convolution has a bias; None: only where no norm follows it.
+        own_init: initial values whatever the modules around say, in the form of `init_cfg`; such as `KAIMING`, which
+            the original gives where its initialisation comes down to this block.
     """
 
     features: int
@@ -25,6 +31,7 @@ class ConvModule(nn.Module):
     groups: int = 1
     layers: Layers = Layers()
     use_bias: bool | None = None
+    own_init: Any = None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:

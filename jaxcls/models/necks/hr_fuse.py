@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flax import linen as nn
@@ -9,7 +10,7 @@ from jax import Array
 
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.resnet import Bottleneck
-from jaxcls.models.layers import BN, ConvModule, Layers
+from jaxcls.models.layers import BN, KAIMING, ConvModule, Layers
 
 _WIDTHS = (128, 256, 512, 1024)
 
@@ -42,11 +43,12 @@ class HRFuseScales(nn.Module):
         channels = tuple(feature.shape[-1] for feature in features)
         if channels != tuple(self.in_channels):
             raise UserError(f"HRFuseScales: in_channels={tuple(self.in_channels)}, but the features have {channels}")
-        layers, fused = Layers(norm_cfg=self.norm_cfg), self._widened(features[0], 0, train)
+        conv = partial(ConvModule, layers=Layers(norm_cfg=self.norm_cfg), use_bias=False, own_init=KAIMING)
+        fused = self._widened(features[0], 0, train)
         for i, feature in enumerate(features[1:]):
-            down = ConvModule(_WIDTHS[i + 1], 3, 2, 1, layers=layers, use_bias=False, name=f"downsample_layers.{i}")
-            fused = down(fused, train) + self._widened(feature, i + 1, train)
-        return (ConvModule(self.out_channels, 1, layers=layers, use_bias=False, name="final_layer")(fused, train),)
+            fused = conv(_WIDTHS[i + 1], 3, 2, 1, name=f"downsample_layers.{i}")(fused, train)
+            fused = fused + self._widened(feature, i + 1, train)
+        return (conv(self.out_channels, 1, name="final_layer")(fused, train),)
 
     def _widened(self, x: Array, index: int, train: bool) -> Array:
         """(N, H, W, in_channels[index]) -> (N, H, W, 128 * 2**index)."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from types import SimpleNamespace
 
@@ -91,7 +92,8 @@ def test_where_the_fused_kernel_is_used(monkeypatch, backend, capability, dtype,
     gpus = [SimpleNamespace(compute_capability=capability)] if backend == "gpu" else []
     monkeypatch.setattr(sys.modules[_has_fused_kernel.__module__], "_gpus", lambda: gpus)
     query = jnp.zeros((1, 4, 2, head_dim), dtype)
-    assert _has_fused_kernel(query) is expected
+    assert _has_fused_kernel(query, query) is expected
+    assert not _has_fused_kernel(query, query[..., :8])
 
     used = []
 
@@ -139,3 +141,21 @@ def test_dropout_only_in_training():
 def test_heads_must_divide_the_width():
     with pytest.raises(UserError, match="num_heads=3 does not divide the width 16"):
         MultiheadAttention(num_heads=3).init(jax.random.key(0), jnp.zeros((1, 2, 16)))
+
+
+def test_a_program_for_a_gpu_holds_the_fused_kernel(monkeypatch):
+    """Lowered on a machine without one, where JAX is told what a GPU would have answered."""
+    kernel = importlib.import_module("jax._src.cudnn.fused_attention_stablehlo")
+    gpus = [SimpleNamespace(compute_capability="9.0")]
+    monkeypatch.setattr(sys.modules[_has_fused_kernel.__module__], "_gpus", lambda: gpus)
+    monkeypatch.setattr(kernel, "check_cudnn_version", lambda: 91000)
+    query = jax.ShapeDtypeStruct((1, 8, 2, 64), jnp.bfloat16)
+
+    def program(platform):
+        step = jax.jit(jax.grad(lambda q: jnp.sum(attention(q, q, q).astype(jnp.float32))))
+        return step.trace(query).lower(lowering_platforms=(platform,)).as_text()
+
+    forward, backward = "__cudnn$fmhaSoftmax", "__cudnn$fmhaSoftmaxBackward"
+    assert forward in program("cuda")
+    assert backward in program("cuda")
+    assert "cudnn" not in program("cpu")
