@@ -18,7 +18,14 @@ _ORIGINAL = "MMClassification"
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "encoder.")
 # Buffers: how many batches a BatchNorm has seen, which nothing reads, and what is computed from a window's or an
 # image's size.
-IGNORED = (*("num_batches_tracked", "relative_position_index", "relative_coords_table", "attn_mask", "position_ids"),)
+IGNORED = (
+    "num_batches_tracked",
+    "relative_position_index",
+    "relative_coords_table",
+    "attention_bias_idxs",
+    "attn_mask",
+    "position_ids",
+)
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -7,6 +7,7 @@ layout follow from the kind of its layer.
     linear           kernel (I, O)           weight (O, I)
     norm             scale, bias (C,)        weight, bias (C,)
     norm statistics  mean, var (C,)          running_mean, running_var (C,)
+    factors of heads head_scale (heads, 1, 1) scale (heads, 1, 1)
     anything else    the same name and layout
 
 A linear layer that follows a flattened feature map sees (C, H, W) order in the original; backbones that have one
@@ -28,6 +29,13 @@ from jaxcls.convert.recognise import rename
 from jaxcls.errors import UserError
 
 _STATISTICS = {"mean": "running_mean", "var": "running_var"}
+_NAMES = {"kernel": "weight", "scale": "weight", "head_scale": "scale"}
+
+
+def original_name(path: tuple[str, ...]) -> str:
+    """A parameter's name in the original's checkpoint, from its path in `params`."""
+    *modules, leaf = path
+    return ".".join((*modules, _NAMES.get(leaf, leaf)))
 
 
 def _leaves(variables: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], Any]]:
@@ -36,10 +44,9 @@ def _leaves(variables: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]
         keys = tuple(key.key for key in path)
         collection, *modules, name = keys
         if collection == "batch_stats":
-            name = _STATISTICS.get(name, name)
-        elif name in ("kernel", "scale"):
-            name = "weight"
-        yield ".".join((*modules, name)), keys, leaf
+            yield ".".join((*modules, _STATISTICS.get(name, name))), keys, leaf
+        else:
+            yield original_name((*modules, name)), keys, leaf
 
 
 def _layout(path: tuple[str, ...], rank: int, to_flax: bool) -> tuple[int, ...] | None:

@@ -70,7 +70,7 @@ def deploy(
 ) -> tuple[DeployedClassifier, dict[str, Any]]:
     """The classifier in its quickest form, and its variables; logits are equal to rounding.
 
-    Backbones with branches merge them (`switch_to_deploy`); then each BatchNorm that sees nothing but what a
+    Backbones and heads with branches merge them (`switch_to_deploy`); then each BatchNorm that sees nothing but what a
     convolution or linear layer gives is folded into that layer.
 
     Args:
@@ -82,11 +82,12 @@ def deploy(
         UserError: it takes no images of that shape, or of a usual one.
     """
     variables = jax.device_get(dict(variables))
-    if hasattr(classifier.backbone, "switch_to_deploy"):
-        own = {name: tree["backbone"] for name, tree in variables.items() if "backbone" in tree}
-        backbone, own = classifier.backbone.switch_to_deploy(own)
-        classifier = classifier.clone(parent=None, backbone=backbone)
-        variables = {name: {**tree, "backbone": own.get(name, {})} for name, tree in variables.items()}
+    for part in ("backbone", "head"):
+        if hasattr(getattr(classifier, part), "switch_to_deploy"):
+            own = {name: tree[part] for name, tree in variables.items() if part in tree}
+            switched, own = getattr(classifier, part).switch_to_deploy(own)
+            classifier = classifier.clone(parent=None, **{part: switched})
+            variables = {name: {**tree, part: own.get(name, {})} for name, tree in variables.items()}
     params, stats = (traverse_util.flatten_dict(variables.get(name, {})) for name in ("params", "batch_stats"))
     folded = _foldable(classifier, variables, image_shape)
     for norm, (layer, eps) in folded.items():

@@ -1,7 +1,8 @@
 """Every class of the original, and every argument of its constructor, is here under its name.
 
-`tests/golden/signatures.json` holds them, read off MMClassification 0.25; left out are CSPNet, the base of
-the three networks of that kind, TIMMBackbone, which wraps another library, and Accuracy, which is a metric here.
+`tests/golden/signatures.json` holds them, read off MMClassification 0.25, and newer backbones off MMPretrain 1.2; left
+out are CSPNet, the base of the three networks of that kind, TIMMBackbone, which wraps another library, and Accuracy,
+which is a metric here.
 """
 
 from __future__ import annotations

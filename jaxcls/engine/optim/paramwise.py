@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxcls.arguments import unknown_keys
+from jaxcls.convert.state_dict import original_name
 from jaxcls.engine.optim.layer_depth import layer_depths
 from jaxcls.engine.optim.ranges import NON_NEGATIVE, POSITIVE, require
 from jaxcls.errors import UserError, refuse
@@ -39,8 +40,7 @@ def is_depthwise(kernel: Any) -> bool:
 
 def parameter_name(path: tuple[str, ...]) -> str:
     """The parameter's name in the original's checkpoint, as `custom_keys` matches it."""
-    *modules, leaf = path
-    return ".".join((*modules, "weight" if leaf in ("kernel", "scale") else leaf))
+    return original_name(path)
 
 
 def multipliers(

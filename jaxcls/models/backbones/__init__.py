@@ -9,6 +9,7 @@ from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.cspnet import CSPDarkNet, CSPResNet, CSPResNeXt
 from jaxcls.models.backbones.deit3 import DeiT3
 from jaxcls.models.backbones.densenet import DenseNet
+from jaxcls.models.backbones.edgenext import EdgeNeXt
 from jaxcls.models.backbones.efficientformer import EfficientFormer
 from jaxcls.models.backbones.efficientnet import EfficientNet
 from jaxcls.models.backbones.efficientnet_v2 import EfficientNetV2
@@ -16,6 +17,7 @@ from jaxcls.models.backbones.hornet import HorNet
 from jaxcls.models.backbones.hrnet import HRNet
 from jaxcls.models.backbones.inception_v3 import InceptionV3
 from jaxcls.models.backbones.lenet import LeNet5
+from jaxcls.models.backbones.levit import LeViT
 from jaxcls.models.backbones.mlp_mixer import MlpMixer
 from jaxcls.models.backbones.mobilenet_v2 import MobileNetV2
 from jaxcls.models.backbones.mobilenet_v3 import MobileNetV3

@@ -73,7 +73,7 @@ class GRN(nn.Module):
 
 
 class ConvNeXtBlock(nn.Module):
-    """A 7x7 convolution of each channel, a norm and two pointwise layers, four times as wide between them.
+    """A convolution of each channel, a norm and two pointwise layers, four times as wide between them.
 
     (N, H, W, C) -> same, added to the input. The pointwise layers are `Linear` or, equal but for the layout of their
     kernels, 1x1 convolutions; what they give is scaled by a learnt factor a channel (none where its start is 0).
@@ -86,12 +86,13 @@ class ConvNeXtBlock(nn.Module):
     drop_path_rate: float = 0.0
     layer_scale_init_value: float = 1e-6
     use_grn: bool = False
+    kernel_size: int = 7
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with stochastic depth."""
-        channels = x.shape[-1]
-        y = Conv(channels, 7, padding=3, groups=channels, name="depthwise_conv")(x)
+        channels, size = x.shape[-1], self.kernel_size
+        y = Conv(channels, size, padding=size // 2, groups=channels, name="depthwise_conv")(x)
         y = build_norm(self.norm_cfg, "norm")(y, train)
         y = self._pointwise(4 * channels, "pointwise_conv1")(y)
         y = build_activation(self.act_cfg)(y)

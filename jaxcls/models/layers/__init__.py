@@ -2,12 +2,14 @@
 
 from jaxcls.models.layers.activation import build_activation
 from jaxcls.models.layers.attention import MultiheadAttention, PackedMultiheadAttention, attention
+from jaxcls.models.layers.channel_attention import ChannelMultiheadAttention, channel_attention
 from jaxcls.models.layers.channel_shuffle import channel_shuffle
 from jaxcls.models.layers.conv import Conv, Linear, build_conv, padding_of, pair
 from jaxcls.models.layers.conv_module import KAIMING, ConvModule
 from jaxcls.models.layers.divisible import make_divisible
 from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
 from jaxcls.models.layers.ffn import FFN, FixedInitLinear
+from jaxcls.models.layers.fourier_position import FourierPosition
 from jaxcls.models.layers.inverted_residual import InvertedResidual
 from jaxcls.models.layers.kit import BN, GELU, LN, RELU, Layers
 from jaxcls.models.layers.layer_scale import LayerScale
@@ -34,10 +36,12 @@ __all__ = [
     "LN",
     "RELU",
     "BatchNorm",
+    "ChannelMultiheadAttention",
     "Conv",
     "ConvModule",
     "DropPath",
     "FixedInitLinear",
+    "FourierPosition",
     "GroupNorm",
     "InvertedResidual",
     "LayerNorm",
@@ -57,6 +61,7 @@ __all__ = [
     "build_activation",
     "build_conv",
     "build_norm",
+    "channel_attention",
     "channel_shuffle",
     "drop_path_rates",
     "fit_pos_embed",

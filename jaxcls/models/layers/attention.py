@@ -84,6 +84,13 @@ def split_heads(qkv: Array, num_heads: int) -> tuple[Array, Array, Array]:
     return query, key, value
 
 
+def unit(x: Array, axis: int = -1) -> Array:
+    """Vectors along an axis -> same, of length 1, but for what is nearly 0."""
+    values = x.astype(jnp.float32)
+    square = jnp.sum(jnp.square(values), axis, keepdims=True)
+    return (values * jax.lax.rsqrt(jnp.maximum(square, 1e-24))).astype(x.dtype)
+
+
 def weight_dropout(rate: float, train: bool) -> Callable[[Array], Array] | None:
     """The `dropout` of `attention` for that rate."""
     return partial(nn.Dropout(rate), deterministic=False) if train and rate > 0 else None

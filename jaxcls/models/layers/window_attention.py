@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jax import Array, lax
+from jax import Array
 
 from jaxcls.errors import ImageSizeError, UserError
-from jaxcls.models.layers.attention import attention, split_heads, weight_dropout
+from jaxcls.models.layers.attention import attention, split_heads, unit, weight_dropout
 from jaxcls.models.layers.conv import Linear
 from jaxcls.models.layers.initializers import constant, trunc_normal
 from jaxcls.models.layers.override import override
@@ -152,7 +152,7 @@ class WindowMSAV2(WindowAttention):
         query, key, value = split_heads(qkv, self.num_heads)
         scale = self.param("logit_scale", constant(math.log(10.0)), (self.num_heads, 1, 1), jnp.float32)
         scale = jnp.exp(jnp.minimum(scale.astype(jnp.float32), math.log(100.0)))
-        return _unit(query), _unit(key), value, scale
+        return unit(query), unit(key), value, scale
 
     def position_bias(self) -> Array:
         """From the network, between 0 and 16."""
@@ -172,13 +172,6 @@ def log_spaced_places(window_size: int, pretrained_window_size: int = 0) -> np.n
     places = np.sign(places) * np.log2(np.abs(places) + 1) / np.log2(8)
     grid = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1)
     return grid.reshape(-1, 2).astype(np.float32)
-
-
-def _unit(x: Array) -> Array:
-    """(..., D) -> same, of length 1, but for what is nearly 0."""
-    values = x.astype(jnp.float32)
-    square = jnp.sum(lax.square(values), -1, keepdims=True)
-    return (values * lax.rsqrt(jnp.maximum(square, 1e-24))).astype(x.dtype)
 
 
 def _spread(table: Array, window_size: int) -> Array:
