@@ -1,8 +1,7 @@
 """EdgeNeXt (Maaz et al. 2022, arXiv:2206.10589)."""
 
-from jaxcls.zoo.entry import TRUNCATED_NORMAL, Entry, Published, bicubic, linear_head, mmpretrain
+from jaxcls.zoo.entry import TRUNCATED_NORMAL_OF_BOTH, Entry, Published, bicubic, linear_head, mmpretrain
 
-_INIT_CFG = (dict(type="TruncNormal", layer=("Conv2d", "Linear"), std=0.02, bias=0.0), TRUNCATED_NORMAL[1])
 _PREPROCESSING, _OF_USI = bicubic(256, 292), bicubic(256, 269)
 
 
@@ -15,7 +14,7 @@ def _entry(arch: str, channels: int, *rows: Published) -> Entry:
     configs = [f"edgenext-{arch}_8xb256_in1k"] + [f"edgenext-{arch}_8xb256-usi_in1k"] * (len(rows) - 1)
     return Entry(
         f"edgenext_{arch}",
-        dict(type="EdgeNeXt", arch=arch, drop_path_rate=0.1, init_cfg=_INIT_CFG),
+        dict(type="EdgeNeXt", arch=arch, drop_path_rate=0.1, init_cfg=TRUNCATED_NORMAL_OF_BOTH),
         linear_head(channels),
         neck=None,
         preprocessing=_PREPROCESSING,

@@ -86,6 +86,11 @@ TRUNCATED_NORMAL = (
     dict(type="TruncNormal", layer="Linear", std=0.02, bias=0.0),
     dict(type="Constant", layer="LayerNorm", val=1.0, bias=0.0),
 )
+# and of those with convolutions
+TRUNCATED_NORMAL_OF_BOTH = (
+    dict(type="TruncNormal", layer=("Conv2d", "Linear"), std=0.02, bias=0.0),
+    TRUNCATED_NORMAL[1],
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,10 +38,12 @@ from jaxcls.models.backbones.shufflenet_v2 import ShuffleNetV2
 from jaxcls.models.backbones.swin_transformer import SwinTransformer
 from jaxcls.models.backbones.swin_transformer_v2 import SwinTransformerV2
 from jaxcls.models.backbones.t2t_vit import T2T_ViT
+from jaxcls.models.backbones.tinyvit import TinyViT
 from jaxcls.models.backbones.tnt import TNT
 from jaxcls.models.backbones.twins import PCPVT, SVT
 from jaxcls.models.backbones.van import VAN
 from jaxcls.models.backbones.vgg import VGG
 from jaxcls.models.backbones.vision_transformer import DistilledVisionTransformer, VisionTransformer
+from jaxcls.models.backbones.xcit import XCiT
 
 __all__ = sorted(name for name, value in globals().items() if isinstance(value, type))

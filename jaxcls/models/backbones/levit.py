@@ -18,6 +18,7 @@ from jaxcls.models.layers import (
     BatchNorm,
     Conv,
     ConvModule,
+    DistanceBias,
     DropPath,
     Layers,
     Linear,
@@ -25,7 +26,6 @@ from jaxcls.models.layers import (
     build_activation,
 )
 from jaxcls.models.layers.fuse import fuse_conv_norm
-from jaxcls.models.layers.initializers import constant
 
 Variables = Mapping[str, Any]
 
@@ -87,17 +87,6 @@ class HybridBackbone(nn.Module):
         return x
 
 
-def relative_places(resolution: int, stride: int = 1) -> np.ndarray:
-    """(rows' * columns', resolution ** 2): the table's column for a query and a key.
-
-    It stands for how far they lie apart, down and across; queries are every `stride`-th place of a square map.
-    """
-    queries, keys = np.arange(0, resolution, stride), np.arange(resolution)
-    apart = np.abs(queries[:, None] - keys)
-    places = apart[:, None, :, None] * resolution + apart[None, :, None, :]
-    return places.reshape(len(queries) ** 2, resolution**2)
-
-
 class LeViTAttention(nn.Module):
     """Attention with a learnt bias for each distance: (N, resolution ** 2, D) -> (N, L, features).
 
@@ -123,9 +112,8 @@ class LeViTAttention(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics."""
         n, heads, key_dim, value_dim = len(x), self.num_heads, self.key_dim, int(self.attn_ratio * self.key_dim)
-        shape = (heads, self.resolution**2)
-        table = self.param("attention_biases", constant(0.0), shape, jnp.float32).astype(jnp.float32)
-        bias = table[:, relative_places(self.resolution, self.stride)][None]
+        bias = DistanceBias(heads, self.resolution, self.stride)
+        nn.share_scope(self, bias)
         if self.stride == 1:
             y = LinearBatchNorm(heads * (2 * key_dim + value_dim), self.deploy, name="qkv")(x, train)
             query, key, value = jnp.split(y.reshape(n, -1, heads, 2 * key_dim + value_dim), (key_dim, 2 * key_dim), -1)
@@ -135,7 +123,7 @@ class LeViTAttention(nn.Module):
             kept = x.reshape(n, self.resolution, self.resolution, -1)[:, :: self.stride, :: self.stride]
             query = LinearBatchNorm(heads * key_dim, self.deploy, name="q.1")(kept.reshape(n, -1, x.shape[-1]), train)
             query = query.reshape(n, -1, heads, key_dim)
-        y = attention(query, key, value, bias).reshape(n, query.shape[1], heads * value_dim)
+        y = attention(query, key, value, bias()).reshape(n, query.shape[1], heads * value_dim)
         return LinearBatchNorm(self.features, self.deploy, name="proj.1")(build_activation(self.act_cfg)(y), train)
 
 

@@ -6,6 +6,7 @@ from jaxcls.models.layers.channel_attention import ChannelMultiheadAttention, ch
 from jaxcls.models.layers.channel_shuffle import channel_shuffle
 from jaxcls.models.layers.conv import Conv, Linear, build_conv, padding_of, pair
 from jaxcls.models.layers.conv_module import KAIMING, ConvModule
+from jaxcls.models.layers.distance_bias import DistanceBias
 from jaxcls.models.layers.divisible import make_divisible
 from jaxcls.models.layers.drop_path import DropPath, drop_path_rates
 from jaxcls.models.layers.ffn import FFN, FixedInitLinear
@@ -39,6 +40,7 @@ __all__ = [
     "ChannelMultiheadAttention",
     "Conv",
     "ConvModule",
+    "DistanceBias",
     "DropPath",
     "FixedInitLinear",
     "FourierPosition",

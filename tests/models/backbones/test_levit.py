@@ -9,7 +9,7 @@ import numpy as np
 
 import jaxcls
 from jaxcls.models import build_classifier
-from jaxcls.models.backbones.levit import relative_places
+from jaxcls.models.layers.distance_bias import distance_index
 from tests.models.families import FAMILIES, images
 from tests.models.filled import filled
 
@@ -22,7 +22,7 @@ def test_places_are_numbered_as_they_are_met():
         expected = [
             [numbers.setdefault((abs(q[0] - k[0]), abs(q[1] - k[1])), len(numbers)) for k in keys] for q in queries
         ]
-        assert np.array_equal(relative_places(5, stride), expected)
+        assert np.array_equal(distance_index(5, stride), expected)
 
 
 def test_all_norms_are_merged_into_the_layers():
