@@ -8,18 +8,30 @@ import sys
 import tempfile
 from pathlib import Path
 
-# before JAX starts its backend
-# Eight devices; and tests compile more than they compute, which the other two make half as dear.
-os.environ["XLA_FLAGS"] = (
-    f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8 "
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+from jaxcls.engine.compilation.flags import is_known
+
+# Before JAX starts its backend: eight devices; and tests compile more than they compute, so that the others, which make
+# compilation cheap, cut their time by half. An option that a jaxlib does not know would end the process.
+os.environ["XLA_FLAGS"] = " ".join(
+    [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=8"]
+    + [
+        f"--{name}={value}"
+        for name, value in (
+            ("xla_backend_optimization_level", 0),
+            ("xla_llvm_disable_expensive_passes", "true"),
+            ("xla_cpu_use_fusion_emitters", "false"),
+            ("xla_cpu_parallel_codegen_split_count", 1),
+            ("xla_cpu_multi_thread_eigen", "false"),
+        )
+        if is_known(name)
+    ]
 ).strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # What one test has compiled serves the others, those in other workers and the commands that they start, too.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _compiled = tempfile.TemporaryDirectory(prefix="jaxcls-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import pytest
 

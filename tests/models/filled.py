@@ -11,7 +11,12 @@ from flax import linen as nn
 
 def filled(module: nn.Module, inputs: Any, seed: int = 1) -> dict[str, Any]:
     """Variables of a trained network's order, none of them zero, so that each matters and gradients reach all."""
-    shapes, rng = jax.eval_shape(module.init, jax.random.key(0), inputs), np.random.default_rng(seed)
+    return values(jax.eval_shape(module.init, jax.random.key(0), inputs), seed)
+
+
+def values(shapes: Any, seed: int = 1) -> dict[str, Any]:
+    """As `filled`, by the shapes of the variables."""
+    rng = np.random.default_rng(seed)
 
     def value(path: Any, leaf: Any) -> np.ndarray:
         noise, name = rng.standard_normal(leaf.shape).astype(np.float32), path[-1].key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,14 +15,21 @@ from jaxcls.models import backbones
 from jaxcls.models.backbones.layout import LAST
 from jaxcls.models.classifier import least_size
 from tests.models.families import FAMILIES, classifier, images, shapes
-from tests.models.filled import filled
+from tests.models.filled import values
 
+conv2d_module = importlib.import_module("jaxcls.models.layers.conv2d")
 MISTAKES = [(name, *mistake) for name, family in FAMILIES.items() for mistake in family.wrong]
 FREEZING = [(name, stages) for name, family in FAMILIES.items() for stages in family.frozen]
 CHECKPOINTED = [name for name, family in FAMILIES.items() if family.checkpointed]
 
 
 KEY = jax.random.key(0)
+
+
+@pytest.fixture(autouse=True)
+def one_form_of_convolution(monkeypatch):
+    """XLA's own: the forms for a CPU, which tests of conv2d hold against it, take several times as long to compile."""
+    monkeypatch.setattr(conv2d_module, "_on_cpu", conv2d_module.dense)
 
 
 def fields(name):
@@ -38,7 +47,7 @@ def test_every_backbone_is_in_the_table():
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_parameter_gets_a_gradient(name):
     made, data = classifier(name), images(name)
-    variables = filled(made, data)
+    variables = values(shapes(name))
 
     def loss(params):
         losses, _ = made.apply(
@@ -62,7 +71,7 @@ def test_every_parameter_gets_a_gradient(name):
 
 def trace(name, train=True, **changes):
     """The features' jaxpr in training, and whether each running statistic comes out as it went in."""
-    made, variables = classifier(name, **changes), shapes(name, **changes)
+    made, variables = classifier(name, **changes), shapes(name)
 
     def forward(variables, x):
         rngs = {"dropout": KEY}

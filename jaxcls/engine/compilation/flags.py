@@ -30,7 +30,7 @@ def set_flags() -> tuple[str, ...]:
     given = os.environ.get("XLA_FLAGS", "")
     if jax._src.xla_bridge.backends_are_initialized() or not _cpu_only():
         return ()
-    added = tuple(f"--{name}={value}" for name, value in FLAGS.items() if name not in given and _is_known(name, value))
+    added = tuple(f"--{name}={value}" for name, value in FLAGS.items() if name not in given and is_known(name, value))
     os.environ["XLA_FLAGS"] = " ".join((*given.split(), *added))
     return added
 
@@ -45,8 +45,8 @@ def _cpu_only() -> bool:
     return not (found or entry_points or importlib.util.find_spec("libtpu"))
 
 
-def _is_known(name: str, value: str) -> bool:
-    """Whether the library holds an option's name and its value's."""
+def is_known(name: str, value: str = "") -> bool:
+    """Whether this jaxlib knows an option of XLA, and the word of its value."""
     library = Path(jaxlib.__file__).with_name("libjax_common.so")
     if not library.is_file():
         return False

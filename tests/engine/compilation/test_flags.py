@@ -63,7 +63,7 @@ def test_an_unknown_option_is_left_out(unstarted, monkeypatch):
     ("platforms", "plugins", "expected"), [("cuda,cpu", (), 0), (None, ("cuda",), 0), (None, (), 1)]
 )
 def test_only_where_a_cpu_will_run_it(unstarted, monkeypatch, platforms, plugins, expected):
-    monkeypatch.setattr(flags, "_is_known", lambda name, value: True)
+    monkeypatch.setattr(flags, "is_known", lambda name, value: True)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: plugins)
     before = jax.config.values["jax_platforms"]
     jax.config.update("jax_platforms", platforms)

@@ -33,7 +33,7 @@ def test_losses_are_parsed_as_the_original_does():
         parse_losses({"loss": "1.0"})
 
 
-@pytest.mark.parametrize("name", ["lenet5_sgd", "resnet18_cifar_sgd"])
+@pytest.mark.parametrize("name", ["lenet5_sgd", pytest.param("resnet18_cifar_sgd", marks=pytest.mark.slow)])
 def test_steps_of_the_original(name, golden, fill):
     data = np.load(golden / "trajectories" / f"{name}.npz")
     meta = json.loads(str(data["meta"]))

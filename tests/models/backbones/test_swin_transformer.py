@@ -70,7 +70,7 @@ def test_outputs_before_and_after_patches_are_merged():
     shared = {**params, "norm0": late_params["norm0"]}
     late_first, late_last = apply(late, shared)
     assert late_first.shape == (2, 4, 4, 16)
-    np.testing.assert_array_equal(late_last, last)
+    np.testing.assert_allclose(late_last, last, rtol=1e-6, atol=1e-6)  # two programs, which round differently
 
     (unnormed,) = apply(backbone.clone(norm_cfg=None, out_indices=(1,)), params)
     mean, var = unnormed.mean(-1, keepdims=True), unnormed.var(-1, keepdims=True)

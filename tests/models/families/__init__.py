@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from typing import Any
@@ -36,7 +37,8 @@ def images(name: str, count: int = 8, size: int | None = None) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
-def shapes(name: str, size: int | None = None, **changes: Any) -> Any:
-    """The variables' shapes."""
-    spec = jax.ShapeDtypeStruct(images(name, 1, size).shape, jnp.float32)
-    return jax.eval_shape(classifier(name, **changes).init, jax.random.key(0), spec)
+@functools.cache
+def shapes(name: str) -> Any:
+    """The variables' shapes, which are the same whatever is frozen or computed twice."""
+    spec = jax.ShapeDtypeStruct(images(name, 1).shape, jnp.float32)
+    return jax.eval_shape(classifier(name).init, jax.random.key(0), spec)

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+from jaxcls.models.backbones import cspnet
+from jaxcls.models.backbones.cspnet import Stage
 from tests.models.families.family import Family
+
+cspnet.CSPDarkNet.variants[5] = (Stage(8, 1, 2, 2), *(Stage(8 * 2**i, 1, 1, 1) for i in range(1, 5)))
+cspnet.CSPResNet.variants[5] = (Stage(16, 1, 4, 2, False), *(Stage(16 * 2**i, 1, 4, 2) for i in range(1, 4)))
+cspnet.CSPResNeXt.variants[5] = (Stage(64, 1, 4, 4, False), *(Stage(64 * 2**i, 1, 2, 4) for i in range(1, 4)))
 
 _FROZEN = {-1: (), 0: ("stem.", "stages.0."), 1: ("stem.", "stages.0.", "stages.1.")}
 _WRONG = (
@@ -10,7 +16,7 @@ _WRONG = (
 )
 
 FAMILIES = {
-    "CSPDarkNet": Family({"depth": 53}, 1024, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
-    "CSPResNet": Family({"depth": 50}, 1024, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
-    "CSPResNeXt": Family({"depth": 50}, 2048, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
+    "CSPDarkNet": Family({"depth": 5}, 128, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
+    "CSPResNet": Family({"depth": 5}, 128, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
+    "CSPResNeXt": Family({"depth": 5}, 512, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
 }
