@@ -21,7 +21,7 @@ VIT = (".cls_token", ".pos_embed")
     [
         ("swin", "tiny", SWIN, {}, 12),
         ("swin", "base", SWIN, {"use_abs_pos_embed": True}, 25),
-        ("vit", "deit-tiny", VIT, {}, 2),
+        ("deit", "tiny", VIT, {}, 2),
         ("vit", "base-p16", VIT, {}, 2),
     ],
 )
