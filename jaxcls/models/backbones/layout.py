@@ -82,6 +82,11 @@ class Layout:
             return Place(self._number(found), LAST)
         return REST if _match((*self.norms, *self.rest), name) else None
 
+    def block_of(self, name: str) -> int | None:
+        """The stage, from 1, whose block has exactly this name; None: it is no block."""
+        found = _match(self.blocks, name)
+        return self._number(found) if found and found.end() == len(name) else None
+
     def unused(self, names: Iterable[str]) -> int:
         """How many templates of stages no name fits."""
         names = list(names)
