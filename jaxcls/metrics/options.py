@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxcls.builder import plain
-from jaxcls.errors import close_names
+from jaxcls.errors import UserError, close_names
 from jaxcls.metrics.metric import Metric, several
 from jaxcls.metrics.single_label import AVERAGE_MODES
 
@@ -37,6 +38,24 @@ def checked_options(
         elif message := CHECKS[key](value):
             problems.append(f"{where}.{key}: expected {message}, got {value!r}")
     return options, problems
+
+
+def parsed_options(pairs: Iterable[str]) -> dict[str, Any]:
+    """`["topk=1,5"]` -> `{"topk": (1, 5)}`.
+
+    Raises:
+        UserError: no `=`.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--metric_options: {pair!r}; expected NAME=VALUE")
+        try:
+            options[name] = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            options[name] = value
+    return options
 
 
 def _by_class(thrs: Mapping[str, Any], classes: Sequence[str]) -> list[str]:

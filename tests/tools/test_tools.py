@@ -1,14 +1,18 @@
 """Each tool starts on one tiny run and gives what it says; the wrong flags are one message."""
 
+import hashlib
 import importlib
 import json
 import pkgutil
+from fnmatch import fnmatch
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import jaxcls.tools
+from jaxcls.convert.wrappers import read_weights
 from jaxcls.errors import UserError
 
 # tool -> its command line, {workdir} and {tmp} in place of folders; what it prints; the files that it writes
@@ -32,6 +36,17 @@ STARTS = {
         ["layers.csv"],
     ),
     "model_summary named": ("--model=lenet5 --depth 1", "parameters: 62,006", []),
+    "find_lr": (
+        "--config={workdir}/config.json --iters=24 --start_lr=1e-4 --end_lr=1 --out={tmp}/lr.png",
+        "24 iterations, rates 0.0001 to 1: ",
+        ["lr.png"],
+    ),
+    "kfold": (
+        "--config={workdir}/config.json --num_splits=2 --workdir={tmp}/folds --config.runner.max_epochs=1",
+        '"accuracy_top-1": {{"mean": ',
+        ["folds"],
+    ),
+    "publish": ("{workdir} --out={tmp}/tiny.pth", "tiny_20", ["tiny_*.pth"]),
     "analyze_logs time": ("cal_train_time {workdir} --include-outliers", "average iter time: 0.", []),
 }
 MISTAKES = {
@@ -44,6 +59,11 @@ MISTAKES = {
     "model_summary": ("--model=resnet18 --config=configs/resnet.py", "expected either --model=NAME or --config"),
     "model_summary shape": ("--model=resnet18 --shape 1 2 3 4", "expected H W, H W C, or one side"),
     "model_summary name": ("--model=resnet19", "did you mean 'resnet18'"),
+    "find_lr": ("--config=configs/resnet.py --start_lr=2 --end_lr=1", "expected 0 < start_lr < end_lr"),
+    "kfold": ("--workdir={tmp}/x", "--config is missing"),
+    "kfold fold": ("--config=configs/resnet.py --workdir={tmp}/x --fold=5", "fold=5, num_splits=5; expected"),
+    "kfold summary": ("--workdir={tmp}/x --summary", "fold0 does not exist"),
+    "publish": ("{tmp}/x --out={tmp}/a.pth", "no such|no checkpoint|does not exist"),
     "analyze_logs legend": ("plot_curve {workdir} --legend a b c --out={tmp}/x.png", "--legend: 3 names; expected 1"),
     "analyze_logs none": ("cal_train_time {tmp}", r"no \.log\.json in this folder"),
 }
@@ -54,13 +74,18 @@ def start(name, line, workdir, tmp_path):
     tool.main([part.format(workdir=workdir, tmp=tmp_path) for part in line.split()])
 
 
-@pytest.mark.parametrize("name", STARTS)
+SLOW = {"find_lr", "kfold", "tune"}  # they train
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in STARTS])
 def test_starts(name, workdir, tmp_path, capsys, monkeypatch):
     line, printed, files = STARTS[name]
     monkeypatch.chdir(importlib.import_module("tests.conftest").ROOT)
     start(name, line, workdir, tmp_path)
-    assert printed in capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
+    assert printed.format() in capsys.readouterr().out
+    there = sorted(path.name for path in tmp_path.iterdir())
+    assert len(there) == len(files)
+    assert all(map(fnmatch, there, sorted(files)))
     for file in files:
         if file.endswith(".png"):
             colours = Image.open(tmp_path / file).convert("RGB").getcolors(1 << 24)
@@ -88,3 +113,16 @@ def test_what_is_printed_is_a_config(workdir, tmp_path, capsys):
     start("print_config", "--config={workdir}/config.json --config.seed=3", workdir, tmp_path)
     printed = json.loads(capsys.readouterr().out)
     assert printed == {**json.loads((workdir / "config.json").read_text()), "seed": 3}
+
+
+def test_what_is_published_is_published_again(workdir, tmp_path, capsys):
+    start("publish", "{workdir} --out={tmp}/tiny.pth", workdir, tmp_path)
+    first = capsys.readouterr().out.strip()
+    start("publish", f"{first} --out={{tmp}}/other.safetensors", workdir, tmp_path)
+    other = Path(capsys.readouterr().out.strip())
+    assert hashlib.sha256(other.read_bytes()).hexdigest()[:8] == other.stem[-8:]
+    one, two = read_weights(first), read_weights(other)
+    assert one.meta["CLASSES"] == [str(digit) for digit in range(10)]
+    assert one.state_dict.keys() == two.state_dict.keys()
+    for name, value in one.state_dict.items():
+        np.testing.assert_array_equal(value, two.state_dict[name])
