@@ -156,7 +156,8 @@ def _outputs_and_grads(
             return jax.tree.unflatten(structure, leaves)
 
         with nn.intercept_methods(intercept):
-            return classifier.apply(variables, images), seen[-1]
+            logits: Any = classifier.apply(variables, images)
+            return logits, seen[-1]
 
     zeros = jnp.zeros((len(images), *target.shape[1:]), target.dtype)
     logits, pull_back, outputs = jax.vjp(forward, zeros, has_aux=True)

@@ -71,5 +71,5 @@ def overlaid(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """An image with a map (H', W') of 0 ... 1 over it, red where that is 1: uint8 (H, W, 3), as `resized` makes it."""
     pixels = resized(image)
     large = cv2.resize(heat.astype(np.float32), pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    colors = cv2.applyColorMap(np.uint8(255 * np.clip(large, 0, 1)), cv2.COLORMAP_JET)[..., ::-1]
-    return np.uint8((pixels.astype(np.float32) + colors) / 2)
+    colors = cv2.applyColorMap((255 * np.clip(large, 0, 1)).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+    return ((pixels.astype(np.float32) + colors) / 2).astype(np.uint8)
