@@ -86,6 +86,7 @@ class ShuffleNetV2(Backbone):
     )
     own_init: ClassVar[tuple[Config, ...]] = (
         {"type": "InverseOfChannels", "layer": "Conv2d", "override": {"name": "conv1", "type": "Normal", "std": 0.01}},
+        {"type": "Constant", "layer": ("_BatchNorm", "GroupNorm"), "val": 1},
     )
 
     def __post_init__(self) -> None:

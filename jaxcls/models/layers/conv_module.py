@@ -19,8 +19,10 @@ class ConvModule(nn.Module):
     Attributes:
         layers: what it is made of; `layers.replace(act_cfg=None)` leaves the activation out.
         use_bias: whether the convolution has a bias; None: only where no norm follows it.
-        own_init: initial values whatever the modules around say, in the form of `init_cfg`; such as `KAIMING`, which
-            the original gives where its initialisation comes down to this block.
+        own_init: initial values whatever the modules around say, in the form of `init_cfg`: `KAIMING` where the
+            original's initialisation comes down to this block.
+        default_init: initial values where no module around says any; None: PyTorch's, for blocks that are no
+            `ConvModule` in the original.
     """
 
     features: int
@@ -32,6 +34,7 @@ class ConvModule(nn.Module):
     layers: Layers = Layers()
     use_bias: bool | None = None
     own_init: Any = None
+    default_init: Any = KAIMING
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:

@@ -8,7 +8,8 @@ A module that has an `init_cfg` field (a dict or a list of them) says how the la
 A class whose initial values are its own, whatever its config says, has them in `own_init`, in the same form.
 
 A layer asks the modules around it, nearest first; the last entry that names its kind wins, as in the original, where
-a parent's entries are applied before its children's. Where none does, PyTorch's own default holds.
+a parent's entries are applied before its children's. Where none does, the nearest module's `default_init`, in the same
+form, and without any PyTorch's own default.
 """
 
 from __future__ import annotations
@@ -197,14 +198,16 @@ def from_init_cfg(layer: nn.Module, layer_types: tuple[str, ...], default: Initi
     Args:
         layer: a bound module.
         layer_types: the names by which `init_cfg` may call it: PyTorch's class and its bases.
-        default: what holds where no `init_cfg` speaks of the layer.
+        default: what holds where no `init_cfg` and no `default_init` speaks of the layer.
         is_bias: whether for the bias rather than the weight.
     """
     path, node = layer.name or "", layer.parent
+    fallback: list[Mapping[str, Any]] = []
     while isinstance(node, nn.Module):
         entries = list(_matching(getattr(node, "init_cfg", None), layer_types, path))
         entries += _matching(getattr(node, "own_init", None), layer_types, path)
         if entries:
             return _initializer(entries[-1], is_bias)
+        fallback += _matching(getattr(node, "default_init", None), layer_types, path)
         path, node = f"{node.name}.{path}", node.parent
-    return default
+    return _initializer(fallback[0], is_bias) if fallback else default

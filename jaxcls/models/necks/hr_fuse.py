@@ -10,7 +10,7 @@ from jax import Array
 
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.resnet import Bottleneck
-from jaxcls.models.layers import BN, KAIMING, ConvModule, Layers
+from jaxcls.models.layers import BN, ConvModule, Layers
 
 _WIDTHS = (128, 256, 512, 1024)
 
@@ -43,7 +43,7 @@ class HRFuseScales(nn.Module):
         channels = tuple(feature.shape[-1] for feature in features)
         if channels != tuple(self.in_channels):
             raise UserError(f"HRFuseScales: in_channels={tuple(self.in_channels)}, but the features have {channels}")
-        conv = partial(ConvModule, layers=Layers(norm_cfg=self.norm_cfg), use_bias=False, own_init=KAIMING)
+        conv = partial(ConvModule, layers=Layers(norm_cfg=self.norm_cfg), use_bias=False)
         fused = self._widened(features[0], 0, train)
         for i, feature in enumerate(features[1:]):
             fused = conv(_WIDTHS[i + 1], 3, 2, 1, name=f"downsample_layers.{i}")(fused, train)
