@@ -83,7 +83,7 @@ class HybridBackbone(nn.Module):
             if self.deploy:
                 x = Conv(*window, name=name)(x)
             else:
-                x = ConvModule(*window, layers=Layers(act_cfg=None), name=name)(x, train)
+                x = ConvModule(*window, layers=Layers(act_cfg=None), default_init=None, name=name)(x, train)
         return x
 
 

@@ -15,6 +15,7 @@ from jaxcls.models.layers import (
     BN,
     FFN,
     GELU,
+    KAIMING,
     ChannelMultiheadAttention,
     ConvModule,
     DropPath,
@@ -61,6 +62,8 @@ class LPI(nn.Module):
 
     norm_cfg: Config = BN
     act_cfg: Config = GELU
+
+    default_init: ClassVar[Config] = KAIMING
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
@@ -296,7 +299,7 @@ class XCiT(Backbone):
         stem_train, layers = self.trains(0, train), Layers(None, self.bn_norm_cfg, self.act_cfg)
         x = ConvPatchEmbed(self.embed_dims, self.patch_size, layers, name="patch_embed")(x, stem_train)
         if self.use_pos_embed:
-            x = FourierPosition("token_projection.conv", name="pos_embed")(x)
+            x = FourierPosition("token_projection.conv", KAIMING, name="pos_embed")(x)
         x = nn.Dropout(self.drop_rate)(x, deterministic=not stem_train)
         size, outputs = (x.shape[1], x.shape[2]), []
         for i in range(self.num_outputs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flax import linen as nn
@@ -10,7 +11,7 @@ from jax import Array
 from jaxcls.models.layers.conv import IntOrPair
 from jaxcls.models.layers.kit import Layers
 
-KAIMING = nn.FrozenDict({"type": "Kaiming", "layer": "Conv2d"})
+KAIMING: Mapping[str, Any] = nn.FrozenDict({"type": "Kaiming", "layer": "Conv2d"})
 
 
 class ConvModule(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -34,9 +35,11 @@ class FourierPosition(nn.Module):
 
     Attributes:
         projection: name of the 1x1 convolution that makes them C wide.
+        default_init: how it starts where no `init_cfg` says so; None: as PyTorch's.
     """
 
     projection: str = "proj"
+    default_init: Any = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
