@@ -141,6 +141,8 @@ def evaluate_model(
     config = balanced(config, lambda: build_dataset(config["data"]["train"], "data.train"))
     network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
     views = build_views(views_of(config["data"])) if tta else None
+    if tta and "tta" not in config["data"]:
+        get_logger().info("data.tta is missing; views by what training does: %s", dict(views_of(config["data"])))
     evaluator = assembly.build_evaluator(config, split, dataset, network, views)
     where = "" if metric else "evaluation."
     if metric is None:

@@ -17,16 +17,17 @@ from jaxcls.data.pipeline import take_pipelines
 from jaxcls.data.transforms.base import check_choice, size_pair
 from jaxcls.errors import UserError
 
-CLOSER = {"scales": (1.0, 1.125), "crops": 1}
+MOVED = {"crops": 5, "padding": 1}  # by a pixel, to the corners
 _AXES = {"horizontal": (2,), "vertical": (1,), "both": (1, 2)}  # of (N, H, W, C)
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class View:
-    """The image in a size, its part from `start` (top, left) of the size `shape`, turned round along `axes`."""
+    """The image in a size, its edge repeated by `padding`, the part `shape` from `start` (top, left), turned round."""
 
     size: Size
+    padding: int
     start: Size
     shape: Size
     axes: tuple[int, ...]
@@ -42,6 +43,8 @@ class Views:
             mirror images (Krizhevsky et al. 2012).
         scales: factors on the image's sides, before the crops; bilinear, smoothed where the image becomes smaller.
         crop_size: pixels, an int or (height, width); None: the size of the network's images.
+        padding: pixels by which the image's edge is repeated on all sides, after scaling and before crops: with crops=5
+            the image moves by so many.
         average: `scores`: after softmax or sigmoid; `logits`: before.
         pipeline: transforms for the images that views are made of, e.g. without the last crop; None: the split's.
 
@@ -53,6 +56,7 @@ class Views:
     crops: int | None = None
     scales: tuple[float, ...] = (1.0,)
     crop_size: int | tuple[int, int] | None = None
+    padding: int = 0
     average: str = "scores"
     pipeline: tuple[Mapping[str, Any], ...] | None = field(default=None, hash=False)
 
@@ -65,40 +69,43 @@ class Views:
             raise UserError(f"scales={self.scales!r}: expected numbers above 0, at most 16")
         if self.crop_size is not None:
             size_pair("crop_size", self.crop_size)
-            if self.crops is None:
-                raise UserError("crop_size needs crops: 1, 5 or 10")
+        if self.padding < 0:
+            raise UserError(f"padding={self.padding!r}: expected 0 or more pixels")
+        if self.crops is None and (self.crop_size is not None or self.padding):
+            raise UserError("crop_size and padding need crops: 1, 5 or 10")
         check_choice("average", self.average, ("scores", "logits"))
 
     def plan(self, image: Size, network: Size) -> tuple[View, ...]:
         """The views of images (height, width) for a network whose own images are (height, width).
 
         Raises:
-            UserError: a crop is larger than the image, or two views are the same.
+            UserError: a crop is larger than the image, or views repeat each other.
         """
-        views = [
-            View(size, start, shape, axes)
-            for scale in self.scales
-            for size in [(round(image[0] * scale), round(image[1] * scale))]
-            for start, shape in self._crops(size, network)
-            for axes in self._flips()
-        ]
-        if len(set(views)) < len(views):
+        sizes = [(round(image[0] * scale), round(image[1] * scale)) for scale in self.scales]
+        flips = self._flips()
+        if len(set(sizes)) < len(sizes) or len(set(flips)) < len(flips):
             raise UserError(
-                f"data.tta: {len(views) - len(set(views))} of {len(views)} views of images of {image[0]}x{image[1]} "
-                "pixels are the same as others; crops need larger images: scales above 1, or a pipeline"
+                f"data.tta: views of images of {image[0]}x{image[1]} pixels repeat each other: "
+                f"sizes {sizes}, flips {self.flips}, crops={self.crops}"
             )
-        return tuple(views)
+        return tuple(
+            View(size, self.padding, start, shape, axes)
+            for size in sizes
+            for start, shape in self._crops(size, network)
+            for axes in flips
+        )
 
     def _crops(self, size: Size, network: Size) -> list[tuple[Size, Size]]:
-        """(top, left) and (height, width) of each crop of an image of a size."""
+        """(top, left) and (height, width) of each crop of an image of a size, padding included."""
         if self.crops is None:
             return [((0, 0), size)]
         shape = network if self.crop_size is None else size_pair("crop_size", self.crop_size)
-        bottom, right = size[0] - shape[0], size[1] - shape[1]
+        bottom, right = (side + 2 * self.padding - own for side, own in zip(size, shape, strict=True))
+        what = f"data.tta: crops of {shape[0]}x{shape[1]} pixels of images of {size[0]}x{size[1]}"
         if min(bottom, right) < 0 or not min(size):
-            raise UserError(
-                f"data.tta: crops of {shape[0]}x{shape[1]} pixels do not fit into images of {size[0]}x{size[1]}"
-            )
+            raise UserError(f"{what}: the images are too small")
+        if self.crops > 1 and bottom == right == 0:
+            raise UserError(f"{what} are all the same: give padding, scales above 1, or a pipeline for larger images")
         corners = list(itertools.product((0, bottom), (0, right))) if self.crops > 1 else []
         return [(start, shape) for start in (*corners, (round(bottom / 2), round(right / 2)))]
 
@@ -111,8 +118,12 @@ class Views:
 
 def take(plan: Sequence[View], images: Array) -> list[Array]:
     """Images (N, H, W, C), float32 -> the views of a plan, each (N, H', W', C)."""
-    sized = {size: _resized(images, size) for size in {view.size for view in plan}}
+    sized = {size: _padded(_resized(images, size), pad) for size, pad in {(view.size, view.padding) for view in plan}}
     return [_part(sized[view.size], view) for view in plan]
+
+
+def _padded(images: Array, padding: int) -> Array:
+    return jnp.pad(images, ((0, 0), (padding,) * 2, (padding,) * 2, (0, 0)), "edge") if padding else images
 
 
 def _resized(images: Array, size: Size) -> Array:
@@ -137,7 +148,7 @@ def _part(images: Array, view: View) -> Array:
 
 
 def views_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A config's `data.tta`; without it, the flips by which training augments, else a closer look at the centre.
+    """A config's `data.tta`; without it, what training does: its flips, else moves by its crops' padding, or a pixel.
 
     Args:
         data: a config's `data`.
@@ -146,7 +157,10 @@ def views_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
         return data["tta"]
     nodes = [node for pipeline in take_pipelines(plain(data["train"]))[1] for node in pipeline]
     flips = [node.get("direction", "horizontal") for node in nodes if node["type"] == "RandomFlip"]
-    return {"flips": tuple(dict.fromkeys(flips))} if flips else CLOSER
+    if flips:
+        return {"flips": tuple(dict.fromkeys(flips))}
+    paddings = [node.get("padding") for node in nodes if node["type"] == "RandomCrop"]
+    return {**MOVED, "padding": next((one for one in paddings if isinstance(one, int) and one > 0), 1)}
 
 
 def build_views(config: Mapping[str, Any]) -> Views:

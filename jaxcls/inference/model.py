@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from jaxcls import user_code
 from jaxcls.config import complete, load_config, load_recipe
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
-from jaxcls.data.views import CLOSER, Views, build_views
+from jaxcls.data.views import MOVED, Views, build_views
 from jaxcls.engine import compilation
 from jaxcls.engine.checkpoints.loading import is_file, load_variables
 from jaxcls.engine.checkpoints.storage import locate, read_meta
@@ -67,7 +67,7 @@ class Model:
         self.image_shape: tuple[int, ...] = tuple(description["image_shape"])
         self.batch_size: int = min(description["batch_size"], max(_MOST // math.prod(self.image_shape), 1))
         self.preprocess = Preprocess(description["pipeline"], self.image_shape)
-        self.views = build_views(description.get("tta", CLOSER))
+        self.views = build_views(description.get("tta", MOVED))
         parallel = Parallel(devices=tuple(jax.local_devices()))
         dataset = Dataset(GivenImages([], self.classes), self.preprocess.transforms, self.preprocess.normalize)
         self.network = Network(description, dataset, parallel, self.image_shape)

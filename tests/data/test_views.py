@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 
 import cv2
-import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcls.data.views import CLOSER, build_views, take, views_of
+from jaxcls.data.views import MOVED, build_views, take, views_of
 from jaxcls.errors import UserError
 
 IMAGES = np.random.default_rng(0).standard_normal((2, 12, 9, 3), np.float32)
@@ -46,6 +45,13 @@ CASES = {
     "five crops": ({"crops": 5}, corners_and_centre),
     "ten crops": ({"crops": 10}, lambda x: [v for c in corners_and_centre(x) for v in (c, c[:, :, ::-1])]),
     "crops of a size": ({"crops": 1, "crop_size": [4, 3]}, lambda x: [x[:, 4:8, 3:6]]),
+    "moved": (
+        {"crops": 5, "padding": 1, "crop_size": [12, 9]},
+        lambda x: [
+            np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")[:, top : top + 12, left : left + 9]
+            for top, left in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))
+        ],
+    ),
     "scales": ({"scales": [0.5, 1, 1.5]}, lambda x: [resized(x, 6, 4), x, resized(x, 18, 14)]),
     "scales x five crops x flips": (
         {"scales": [1, 1.5], "crops": 5, "flips": ["vertical"]},
@@ -80,14 +86,25 @@ def test_views_are_those_of_the_definition(case):
         ({"scales": []}, r"scales=\(\): expected numbers above 0"),
         ({"scales": [0]}, r"scales=\(0,\): expected numbers above 0"),
         ({"scales": "large"}, r"^tta.scales: \('large',\); expected a list of numbers"),
-        ({"crop_size": 4}, r"crop_size needs crops: 1, 5 or 10"),
+        ({"crop_size": 4}, r"crop_size and padding need crops: 1, 5 or 10"),
+        ({"padding": 1}, r"crop_size and padding need crops: 1, 5 or 10"),
+        ({"crops": 5, "padding": -1}, r"padding=-1: expected 0 or more pixels"),
         ({"crops": 5, "crop_size": 0}, r"crop_size=0: expected a positive int"),
         ({"average": "votes"}, r"average='votes': expected one of scores, logits"),
         (["horizontal"], r"^tta: \('horizontal',\); expected a dict of flips, crops"),
-        ({"crops": 5, "crop_size": 10}, r"^data\.tta: crops of 10x10 pixels do not fit into images of 12x9"),
-        ({"crops": 5, "crop_size": [12, 9]}, r"^data\.tta: 4 of 5 views of images of 12x9 pixels are the same"),
-        ({"crops": 10, "flips": "horizontal"}, r"^data\.tta: 10 of 20 views"),
-        ({"scales": [1, 1.0]}, r"^data\.tta: 1 of 2 views"),
+        (
+            {"crops": 5, "crop_size": 10},
+            r"^data\.tta: crops of 10x10 pixels of images of 12x9: the images are too small",
+        ),
+        (
+            {"crops": 5, "crop_size": [12, 9]},
+            r"^data\.tta: crops of 12x9 pixels of images of 12x9 are all the same: give padding",
+        ),
+        (
+            {"crops": 10, "flips": "horizontal"},
+            r"^data\.tta: views of images of 12x9 pixels repeat each other: .* crops=10",
+        ),
+        ({"scales": [1, 1.0]}, r"repeat each other: sizes \[\(12, 9\), \(12, 9\)\]"),
     ],
 )
 def test_what_cannot_be_is_refused(config, message):
@@ -99,6 +116,8 @@ def test_without_the_key_it_is_what_training_knows():
     flip, other = {"type": "RandomFlip"}, {"type": "Resize", "size": 8}
     nested = {"type": "RepeatDataset", "dataset": {"type": "X", "pipeline": [flip, {**flip, "direction": "vertical"}]}}
     assert views_of({"train": nested}) == {"flips": ("horizontal", "vertical")}
-    assert views_of({"train": {"type": "X", "pipeline": [other]}}) == CLOSER
+    assert views_of({"train": {"type": "X", "pipeline": [other]}}) == MOVED
+    crop = {"type": "RandomCrop", "size": 32, "padding": 4}
+    assert views_of({"train": {"type": "X", "pipeline": [crop, other]}}) == {"crops": 5, "padding": 4}
     assert views_of({"train": nested, "tta": {"crops": 5}}) == {"crops": 5}
-    assert jax.eval_shape(lambda x: take(build_views(CLOSER).plan((8, 8), (8, 8)), x), np.zeros((1, 8, 8, 3)))[1].shape
+    assert [view.shape for view in views(MOVED, np.zeros((1, 8, 8, 3), np.float32), (8, 8))] == [(1, 8, 8, 3)] * 5

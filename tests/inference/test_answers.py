@@ -157,8 +157,8 @@ def test_views_of_larger_images_than_the_networks(run):
 
 def test_what_a_network_cannot_take_is_said_before_the_training(run, tmp_path):
     for tta, message in (
-        ({"crops": 5}, r"^data\.tta: 4 of 5 views of images of 8x8 pixels are the same"),
-        ({"crops": 5, "crop_size": 9}, r"^data\.tta: crops of 9x9 pixels do not fit into images of 8x8"),
+        ({"crops": 5}, r"^data\.tta: crops of 8x8 pixels of images of 8x8 are all the same"),
+        ({"crops": 5, "crop_size": 9}, r"^data\.tta: crops of 9x9 pixels of images of 8x8: the images are too small"),
         ({"flips": ["left"]}, r"config\.data\.tta: Views: flips='left': expected one of"),
         ({"pipeline": [{"type": "Resise"}]}, r"config\.data\.tta\.pipeline\[0\]\.type: 'Resise'"),
     ):
