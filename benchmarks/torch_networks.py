@@ -117,3 +117,54 @@ def train_step(
         sgd.step()
 
     return step, sum(parameter.numel() for parameter in network.parameters())
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut, with MMClassification's names."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = conv_bn(inputs, outputs, 3, stride)
+        self.conv2, self.bn2 = conv_bn(outputs, outputs, 3)
+        plain = stride == 1 and inputs == outputs
+        self.downsample = None if plain else nn.Sequential(*conv_bn(inputs, outputs, 1, stride))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(x)) + shortcut)
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 (He et al. 2016), whose state dict has MMClassification's names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        body = self.backbone = nn.Module()
+        body.conv1, body.bn1 = conv_bn(3, 64, 7, 2)
+        channels = (64, 64, 128, 256, 512)
+        for i, (inputs, outputs) in enumerate(pairwise(channels), 1):
+            first = BasicBlock(inputs, outputs, 1 if i == 1 else 2)
+            setattr(body, f"layer{i}", nn.Sequential(first, BasicBlock(outputs, outputs, 1)))
+        self.head = nn.Module()
+        self.head.fc = nn.Linear(512, 1000)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        body = self.backbone
+        x = nn.functional.max_pool2d(torch.relu(body.bn1(body.conv1(x))), 3, 2, 1)
+        for i in range(1, 5):
+            x = getattr(body, f"layer{i}")(x)
+        return self.head.fc(x.mean((2, 3))).softmax(1)
+
+
+def resnet18_scores(state_dict: dict, images: torch.Tensor, memory_format: torch.memory_format) -> Callable[[], None]:
+    """A function that gives the scores of images (N, 3, H, W) by the weights of a state dict."""
+    network = ResNet18().eval().to(memory_format=memory_format)
+    network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in state_dict.items()}, strict=False)
+    images = images.contiguous(memory_format=memory_format)
+
+    def scores() -> torch.Tensor:
+        with torch.inference_mode():
+            return network(images)
+
+    return scores

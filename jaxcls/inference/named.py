@@ -9,7 +9,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcls import zoo
+from jaxcls.engine import compilation
 from jaxcls.engine.checkpoints.loading import is_file, read_notes
+from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError, did_you_mean
 from jaxcls.inference.model import Model, init_model
 from jaxcls.paths import expand
@@ -27,6 +29,8 @@ def get_model(name: str, pretrained: bool | str | os.PathLike = False, deploy: b
     Raises:
         UserError: the name is unknown, nothing is published, or the weights are of another model.
     """
+    get_logger()  # what is fetched and loaded is to be seen
+    compilation.prepare()
     entry, published = zoo.find(name), zoo.published(name)
     if pretrained is True:
         if published is None or published.url is None:

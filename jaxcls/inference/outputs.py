@@ -40,6 +40,11 @@ def entry_of(image: str, result: dict[str, Any], classes: Sequence[str], topk: i
     return {"image": image, **named, "topk": best_classes(result["class_scores"], classes, topk)}
 
 
+def message_of(entry: Entry) -> str:
+    """What is wrong with an image, and its name."""
+    return entry["error"] if entry["image"] in entry["error"] else f"{entry['image']}: {entry['error']}"
+
+
 class Output(Protocol):
     """Gets each image's entry in turn; `close` ends it."""
 
@@ -102,7 +107,7 @@ class Table:
     def add(self, entry: Entry) -> None:
         """Prints an image's entry."""
         if "error" in entry:
-            print(f"{entry['image']}: {entry['error']}")
+            print(message_of(entry))
         elif self._brief:
             print(f"{entry['image']}: {entry['pred_class']} {entry['pred_score']:.4f}")
         else:

@@ -22,6 +22,7 @@ from jaxcls.inference.outputs import (
     PictureFolder,
     Table,
     entry_of,
+    message_of,
     picture_folder,
     prediction_file,
 )
@@ -59,7 +60,7 @@ def predict(
             for image, result in zip(images, results, strict=True):
                 entry = entry_of(image, result, model.classes, topk)
                 if "error" in entry:
-                    failed.append(entry["error"] if image in entry["error"] else f"{image}: {entry['error']}")
+                    failed.append(message_of(entry))
                 for output in outputs:
                     output.add(entry)
                 advance(1)
