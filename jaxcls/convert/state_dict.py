@@ -28,6 +28,7 @@ from jaxcls.convert.readers import Tensor
 from jaxcls.convert.recognise import rename
 from jaxcls.errors import UserError
 
+_COMPUTED = "it is computed for img_size, which has to be the size that the weights are for; images may have another"
 _STATISTICS = {"mean": "running_mean", "var": "running_var"}
 _NAMES = {"kernel": "weight", "scale": "weight", "head_scale": "scale"}
 
@@ -143,7 +144,12 @@ def read_state_dict(
     shapes = {name: _original_shape(path, leaf) for name, (path, leaf) in wanted.items()}
     renamed = rename(classifier, state_dict, shapes, part)
     found, misfits = dict[tuple[str, ...], Any](), {problem: problem for problem in renamed.problems}
+    computed = getattr(classifier.backbone, "computed", {})
     for name, value in renamed.values.items():
+        if (buffer := name.removeprefix("backbone.")) in computed:
+            if np.shape(value) != computed[buffer]:
+                misfits[name] = f"{name} has shape {np.shape(value)}, expected {computed[buffer]}: {_COMPUTED}"
+            continue
         if name not in wanted:
             first, _, rest = name.partition(".")
             found["params", first, *filter(None, (rest,))] = value

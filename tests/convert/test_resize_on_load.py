@@ -135,3 +135,16 @@ def test_what_no_size_explains_is_refused(backbone, name, shape):
     given = {**state_dict(made, size), f"backbone.{name}": np.zeros(shape, np.float32)}
     with pytest.raises(ValueError, match=r"1 problems: backbone\.\S+ has shape"):
         convert_state_dict(made, given, (*size, 3))
+
+
+def test_t2ts_positions_are_computed_for_the_size_of_the_weights():
+    t2t = {"type": "T2T_ViT", "img_size": 32, "embed_dims": 6, "num_layers": 1}
+    backbone = {**t2t, "t2t_cfg": {"token_dims": 4}, "layer_cfgs": {"num_heads": 1, "feedforward_channels": 6}}
+    model = {"type": "ImageClassifier", "neck": None}
+    model["head"] = {"type": "VisionTransformerClsHead", "in_channels": 6, "num_classes": 3}
+    made = build_classifier({**model, "backbone": backbone})
+    given = {**state_dict(made, (32, 32)), "backbone.pos_embed": np.zeros((1, 5, 6), np.float32)}
+    convert_state_dict(made, given, (32, 32, 3))  # a buffer there, and no parameter here
+    larger = build_classifier({**model, "backbone": {**backbone, "img_size": 64}})
+    with pytest.raises(ValueError, match=r"backbone.pos_embed has shape \(1, 5, 6\), expected \(1, 17, 6\)"):
+        convert_state_dict(larger, given, (64, 64, 3))

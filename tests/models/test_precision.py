@@ -86,3 +86,20 @@ def test_a_training_step(name, parallel, monkeypatch):
     (found, _), (wanted, _) = ravel_pytree(moves), ravel_pytree(expected)
     assert np.all(np.isfinite(found))
     assert jnp.vdot(found, wanted) / jnp.linalg.norm(found) / jnp.linalg.norm(wanted) > 0.98
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_two_devices_take_the_same_step_as_one(name):
+    stable = {} if FAMILIES[name].exact else {"norm_eval": True}
+    made, data, tx = classifier(name, **stable), batch(name), optax.sgd(0.1)
+    variables = filled(made, data["image"])
+
+    def run(parallel):
+        step = make_train_step(made, tx, parallel=parallel)
+        state, log_vars = step(jaxcls.create_train_state(variables, tx), data, jax.random.key(0))
+        return float(log_vars["loss"]), ravel_pytree(jax.tree.map(np.subtract, state.params, variables["params"]))[0]
+
+    (loss, moves), (expected_loss, expected) = run(Parallel("jit", jax.devices()[:2])), run(ONE)
+    assert loss == pytest.approx(expected_loss, rel=1e-4)
+    assert jnp.vdot(moves, expected) / jnp.linalg.norm(moves) / jnp.linalg.norm(expected) > 0.9999

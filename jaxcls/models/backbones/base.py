@@ -23,7 +23,6 @@ class Backbone(nn.Module):
     """
 
     layout: ClassVar[Layout | None] = None
-    computed: ClassVar[frozenset[str]] = frozenset()  # buffers of the original that are no parameters here
 
     def __post_init__(self) -> None:
         if "out_indices" in self.__dataclass_fields__:
@@ -91,6 +90,11 @@ class Backbone(nn.Module):
             `value` in `shape`, or as it is where no other size explains the difference.
         """
         return value
+
+    @property
+    def computed(self) -> Mapping[str, tuple[int, ...]]:
+        """Buffers of the original that are no parameters here, but computed: names below the backbone -> shapes."""
+        return {}
 
     def _check_frozen_stages(self, frozen_stages: int) -> None:
         if not isinstance(frozen_stages, int) or not -1 <= frozen_stages <= self.num_stages_to_freeze:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -174,7 +176,6 @@ class T2T_ViT(Backbone):
     layer_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
     init_cfg: Any = None
 
-    computed: ClassVar[frozenset[str]] = frozenset({"pos_embed"})
     layout: ClassVar[Layout] = Layout(
         stem=("tokens_to_token", "cls_token"), blocks=("encoder.{stage}",), rest=("norm",), first=0
     )
@@ -188,6 +189,17 @@ class T2T_ViT(Backbone):
     @property
     def num_outputs(self) -> int:
         return self.num_layers
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        """Patches down and across that the position embedding is for."""
+        height, width = pair(self.img_size)
+        return height // 16, width // 16
+
+    @property
+    def computed(self) -> Mapping[str, tuple[int, ...]]:
+        """The position embedding."""
+        return {"pos_embed": (1, 1 + math.prod(self._grid), self.embed_dims)}
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Any, ...]:
@@ -210,7 +222,7 @@ class T2T_ViT(Backbone):
         n, *size, width = patches.shape
         cls_token = self.param("cls_token", trunc_normal(std=0.02), (1, 1, width), jnp.float32).astype(patches.dtype)
         x = jnp.concatenate([jnp.broadcast_to(cls_token, (n, 1, width)), patches.reshape(n, -1, width)], axis=1)
-        rows, columns = (side // 16 for side in pair(self.img_size))
+        rows, columns = self._grid
         pos_embed = jnp.asarray(sinusoid_encoding(1 + rows * columns, width))
         x = x + resize_pos_embed(pos_embed, (rows, columns), size, self.interpolate_mode).astype(x.dtype)
         x = nn.Dropout(self.drop_rate)(x, deterministic=not train)
