@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from jaxcls.api import evaluate_model, train_model
     from jaxcls.data.pipeline import build_transform
     from jaxcls.engine.checkpoints.loading import load_checkpoint
-    from jaxcls.engine.optim import build_optimizer
+    from jaxcls.engine.optim import build_optimizer, parameter_groups
     from jaxcls.engine.optim.schedules import build_lr_schedule
     from jaxcls.engine.step.train_state import TrainState, create_train_state
     from jaxcls.engine.step.train_step import make_eval_step, make_train_step
     from jaxcls.inference import get_model, inference_model, init_model
+    from jaxcls.mmcls import load_mmcls_config
     from jaxcls.models import build_classifier, build_loss
     from jaxcls.models.deploy import deploy
     from jaxcls.zoo import list_models
@@ -39,9 +40,11 @@ __all__ = [
     "init_model",
     "list_models",
     "load_checkpoint",
+    "load_mmcls_config",
     "make_eval_step",
     "make_train_step",
     "metrics",
+    "parameter_groups",
     "recipes",
     "train_model",
     "zoo",
@@ -61,8 +64,10 @@ _MODULES = {
     "init_model": "inference",
     "list_models": "zoo",
     "load_checkpoint": "engine.checkpoints.loading",
+    "load_mmcls_config": "mmcls",
     "make_eval_step": "engine.step.train_step",
     "make_train_step": "engine.step.train_step",
+    "parameter_groups": "engine.optim",
     "train_model": "api",
 }
 

@@ -13,7 +13,7 @@ from jaxcls.errors import UserError, refuse
 
 REQUIRED = ("model", "data", "optimizer", "runner")
 DEFAULTS: dict[str, Any] = {
-    "data": {"num_workers": 2, "worker_type": "thread", "sampler": {"type": "RandomSampler"}},
+    "data": {"num_workers": 2, "worker_type": "thread", "sampler": {"type": "RandomSampler"}, "drop_last": False},
     "optimizer_config": {},
     "lr_config": {"policy": "fixed"},
     "momentum_config": None,
@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "load_from": None,
     "resume_from": None,
+    "work_dir": None,
     "import_from": [],
     "compilation_cache": True,
 }

@@ -120,6 +120,7 @@ CONFIG: Mapping[str, Schema] = {
             "num_workers": COUNT,
             "worker_type": TEXT,
             "sampler": Slot(sampler),
+            "drop_last": Value(bool),
             "train": SOURCE,
             "val": SOURCE,
             "test": SOURCE,
@@ -150,6 +151,7 @@ CONFIG: Mapping[str, Schema] = {
     "seed": COUNT,
     "load_from": PATH,
     "resume_from": PATH,
+    "work_dir": PATH,
     "import_from": Value(Sequence[str]),
     "compilation_cache": Value(bool | str),
 }

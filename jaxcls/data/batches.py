@@ -57,6 +57,7 @@ class TrainBatches(Batches):
         process_index: which of the B / process_count rows to make.
         process_count: P.
         sampler: which samples an epoch visits; `RepeatAugSampler()` repeats some.
+        drop_last: the samples that do not fill a last batch are left out of the epoch instead.
 
     Returns:
         `image`: uint8 (B/P, H, W, C), `label`: int32 (B/P,), or (B/P, K) with several labels an image.
@@ -72,15 +73,19 @@ class TrainBatches(Batches):
         process_index: int = 0,
         process_count: int = 1,
         sampler: Sampler = RandomSampler(),  # noqa: B008 (immutable)
+        drop_last: bool = False,
     ) -> None:
-        super().__init__(sampler.count(len(dataset)), batch_size, process_index, process_count)
+        count = sampler.count(len(dataset))
+        super().__init__(count - count % batch_size if drop_last else count, batch_size, process_index, process_count)
+        if not len(self):
+            raise UserError(f"drop_last=True: {count} samples do not fill a batch of {batch_size}")
         if seed < 0:
             raise UserError(f"seed={seed!r}: expected 0 or more")
         self.dataset, self.seed, self.sampler = dataset, seed, sampler
 
     @property
     def steps_per_epoch(self) -> int:
-        """ceil(n / B)."""
+        """ceil(n / B); with `drop_last` floor(n / B)."""
         return len(self)
 
     def __getitem__(self, step: int) -> Batch:

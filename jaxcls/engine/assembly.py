@@ -106,7 +106,7 @@ def build_runner(
             build_evaluator(config, "val", val, network, build_views(data["tta"]))  # now, not after the training
     processes = (jax.process_index(), jax.process_count())
     samples = build(data["sampler"], sampler, "data.sampler")
-    batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, sampler=samples)
+    batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, samples, data["drop_last"])
     loaders = {"train": _loader(batches, data, parallel)}
 
     kind, length = runner_kind(config["runner"])
@@ -172,6 +172,7 @@ def _identity(config: Config, kind: type[Runner], dataset: Dataset) -> dict[str,
         "numbered_by": "epoch" if by_epoch else "iteration",
         "batch_size": config["data"]["batch_size"],
         "samples": len(dataset),
+        "drop_last": config["data"]["drop_last"],
         "classes": list(dataset.classes),
         "fingerprint of the labels": digest(np.ascontiguousarray(dataset.labels, np.int32).tobytes()),
         "fingerprint of the file names": dataset.source.names_digest(),

@@ -77,6 +77,28 @@ def build_optimizer(
     return optax.GradientTransformationExtraArgs(jax.jit(tx.init), update)
 
 
+def parameter_groups(
+    params: PyTree, optimizer: Mapping[str, Any], layout: Layout | None = None
+) -> dict[tuple[str, ...], tuple[float, float]]:
+    """The learning rate and the weight decay of each parameter, by its path.
+
+    Args:
+        params: the tree of parameters; arrays, or their shapes alone.
+        optimizer: as `build_optimizer` takes it.
+        layout: likewise.
+
+    Raises:
+        UserError: as `build_optimizer`.
+    """
+    recipe = parse(optimizer)
+    decay = next((recipe.value(name) for name in DECAYS if name in recipe.argument_names), None) or 0.0
+    mults = multipliers(params, layout=layout, **recipe.paramwise)
+    return {
+        tuple(key.key for key in path): (recipe.lr * group.lr, decay * group.decay)
+        for path, group in jax.tree_util.tree_leaves_with_path(mults, is_leaf=is_multipliers)
+    }
+
+
 def _replace_first(value: Any, momentum: Any) -> Any:
     """The momentum itself, or in the place of the first beta."""
     return (momentum, *value[1:]) if isinstance(value, tuple) else momentum

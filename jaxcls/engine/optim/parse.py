@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import optax
@@ -48,6 +48,11 @@ class Recipe(NamedTuple):
     def value(self, name: str) -> Any:
         """An argument, given or by default."""
         return self.arguments.get(name, _defaults(self.make)[name])
+
+    @property
+    def argument_names(self) -> Iterable[str]:
+        """What the optimiser takes."""
+        return _defaults(self.make)
 
     @property
     def momentum_name(self) -> str:

@@ -1,0 +1,41 @@
+"""MMClassification 0.x's config files -> ours."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from ml_collections import ConfigDict
+
+from jaxcls.config.keys import REQUIRED, with_defaults
+from jaxcls.errors import UserError
+from jaxcls.mmcls.keys import translate
+from jaxcls.mmcls.language import read_file
+
+__all__ = ["load_mmcls_config"]
+_log = logging.getLogger("jaxcls")
+
+
+def load_mmcls_config(path: str | os.PathLike) -> ConfigDict:
+    """Our config for a config file of MMClassification 0.x (docs/mmclassification.md).
+
+    The log says how the batch comes about, and what of the file has no effect here.
+
+    Args:
+        path: the file, .py, .json or .yml, with the files that it inherits from beside it.
+
+    Raises:
+        UserError: a file is missing or fails; or all that has no place here, in one message with the close names.
+    """
+    from jaxcls.config.schema import problems_of  # loads all that a config may name
+
+    file = read_file(os.fspath(path))
+    translation = translate(file)
+    problems = [*translation.problems, *problems_of(with_defaults(translation.config), REQUIRED)]
+    for note in translation.notes:
+        _log.warning("%s: %s", file.path.name, note)
+    if translation.ignored:
+        _log.info("%s: of no effect here: %s", file.path.name, ", ".join(dict.fromkeys(translation.ignored)))
+    if problems := list(dict.fromkeys(problems)):
+        raise UserError("\n  ".join((f"{file.path}: {len(problems)} problems", *problems)), problems)
+    return ConfigDict(translation.config, allow_dotted_keys=True)
