@@ -17,7 +17,7 @@ import jaxcls
 from jaxcls import command
 
 command.define_config("The recipe")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Logs and checkpoints; default: work_dirs/<the config's name>.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Logs and checkpoints; default: the config's, or work_dirs/<its name>.")
 _RESUME = flags.DEFINE_bool("resume", False, "Continue from the newest readable checkpoint in the work directory.")
 _LOAD_FROM = flags.DEFINE_string("load_from", None, "A checkpoint or work directory to take weights from.")
 _SEED = flags.DEFINE_integer("seed", None, "Seed of all randomness; default: the config's.")
@@ -39,8 +39,8 @@ def main() -> None:
         config["seed"] = _SEED.value
     if _LOAD_FROM.value is not None:
         config["load_from"] = _LOAD_FROM.value
-    workdir = _WORKDIR.value or Path("work_dirs") / Path(flags.FLAGS.config.partition(":")[0]).stem
-    jaxcls.train_model(config, workdir, validate=_VALIDATE.value, resume=_RESUME.value)
+    default = config.get("work_dir") or Path("work_dirs") / Path(flags.FLAGS.config.partition(":")[0]).stem
+    jaxcls.train_model(config, _WORKDIR.value or default, validate=_VALIDATE.value, resume=_RESUME.value)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ docs/mmclassification.md has each key of the original and where it is here; `pyt
 writes such a file as a recipe of ours.
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
 
 import jaxcls
@@ -18,4 +20,6 @@ def get_config(path: str = "") -> ConfigDict:
     """The recipe in the file `path`."""
     if not path:
         raise UserError("configs/mmcls.py: expected an original config file after the colon, such as PATH/TO/FILE.py")
-    return jaxcls.load_mmcls_config(path)
+    config = jaxcls.load_mmcls_config(path)
+    config.work_dir = config.get("work_dir") or f"work_dirs/{Path(path).stem}"
+    return config

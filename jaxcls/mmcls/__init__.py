@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -12,8 +12,7 @@ from jaxcls.errors import UserError
 from jaxcls.mmcls.keys import translate
 from jaxcls.mmcls.language import read_file
 
-__all__ = ["load_mmcls_config"]
-_log = logging.getLogger("jaxcls")
+__all__ = ["load_mmcls_config", "translated"]
 
 
 def load_mmcls_config(path: str | os.PathLike) -> ConfigDict:
@@ -27,15 +26,17 @@ def load_mmcls_config(path: str | os.PathLike) -> ConfigDict:
     Raises:
         UserError: a file is missing or fails; or all that has no place here, in one message with the close names.
     """
+    return ConfigDict(translated(path), allow_dotted_keys=True)
+
+
+def translated(path: str | os.PathLike) -> dict[str, Any]:
+    """As `load_mmcls_config`, but plain dicts and lists, in the file's order."""
     from jaxcls.config.schema import problems_of  # loads all that a config may name
 
     file = read_file(os.fspath(path))
     translation = translate(file)
+    translation.log(file.path.name)
     problems = [*translation.problems, *problems_of(with_defaults(translation.config), REQUIRED)]
-    for note in translation.notes:
-        _log.warning("%s: %s", file.path.name, note)
-    if translation.ignored:
-        _log.info("%s: of no effect here: %s", file.path.name, ", ".join(dict.fromkeys(translation.ignored)))
     if problems := list(dict.fromkeys(problems)):
         raise UserError("\n  ".join((f"{file.path}: {len(problems)} problems", *problems)), problems)
-    return ConfigDict(translation.config, allow_dotted_keys=True)
+    return translation.config

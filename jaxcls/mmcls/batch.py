@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from jaxcls.mmcls.language import ConfigFile
+from jaxcls.mmcls.translation import Translation
 
 _NAME = re.compile(r"(?:^|[^0-9a-zA-Z])(\d+)xb(\d+)(?![0-9])")  # resnet50_8xb32_in1k: GPUs, images of each
 _OLD_NAME = re.compile(r"(?:^|[^0-9a-zA-Z])b(\d+)x(\d+)(?![0-9])")  # resnet50_b32x8_imagenet, in either order
@@ -34,21 +35,22 @@ def gpus_of(file: ConfigFile, samples_per_gpu: int) -> Gpus | None:
     return None
 
 
-def global_batch(file: ConfigFile, samples_per_gpu: int) -> tuple[int, int, list[str]]:
-    """(images of a batch, GPUs that it is meant for, what to say of it)."""
+def global_batch(file: ConfigFile, samples_per_gpu: int, to: Translation) -> tuple[int, int]:
+    """(images of a batch, GPUs that it is meant for)."""
     import jax  # the devices may be several processes'
 
     devices, gpus = jax.device_count(), gpus_of(file, samples_per_gpu)
     at_hand = f"{devices} {'device is' if devices == 1 else 'devices are'} at hand"
+    count = devices if gpus is None else gpus.count
+    batch = samples_per_gpu * count
     if gpus is None:
-        batch = samples_per_gpu * devices
-        said = f"samples_per_gpu={samples_per_gpu} x {devices}: the file's name has no number of GPUs, and {at_hand}"
-        return batch, devices, [f"data.batch_size={batch}: {said}; --config.data.batch_size=N sets another"]
-    batch = samples_per_gpu * gpus.count
-    said = f"data.batch_size={batch}: samples_per_gpu={samples_per_gpu} x {gpus.count} GPUs of {gpus.name!r} in the name"
-    if devices != gpus.count:
-        said += f"; {at_hand}, so that BatchNorm sees {batch / devices:g} images at a time"
-    notes = [f"{said}; --config.data.batch_size=N sets another"]
-    if gpus.samples != samples_per_gpu:
-        notes.append(f"the file's name says {gpus.samples} images a GPU, samples_per_gpu is {samples_per_gpu}")
-    return batch, gpus.count, notes
+        said = f"x {count}: the file's name has no number of GPUs, and {at_hand}"
+    elif devices == count:
+        said = f"x {count} GPUs of {gpus.name!r} in the name, and {at_hand}"
+    else:
+        sees = f"{batch / devices:g} images at a time"
+        said = f"x {count} GPUs of {gpus.name!r} in the name; {at_hand}, so that BatchNorm sees {sees}"
+    to.said.append(f"data.batch_size={batch}: samples_per_gpu={samples_per_gpu} {said}; --config.data.batch_size=N sets it")
+    if gpus is not None and gpus.samples != samples_per_gpu:
+        to.warnings.append(f"samples_per_gpu is {samples_per_gpu}, but the file's name says {gpus.samples}")
+    return batch, count

@@ -25,7 +25,6 @@ def translate_data(data: Any, file: ConfigFile, to: Translation) -> None:
     if not isinstance(data, Mapping):
         to.config["data"] = data
         return
-    ours = {split: translate_source(data[split], split, f"data.{split}", to) for split in SPLITS if split in data}
     loader = {key: value for key, value in data.items() if key not in SPLITS and not key.endswith("_dataloader")}
     for split in SPLITS:
         _check_loader(data.get(f"{split}_dataloader") or {}, split, to)
@@ -33,8 +32,9 @@ def translate_data(data: Any, file: ConfigFile, to: Translation) -> None:
     loader = to.without(loader, OF_THE_LOADER, "data")
     if not loader.pop("shuffle", True):
         to.problems.append("data.shuffle: False; training data is shuffled in every epoch here")
-    _translate_sizes(loader, ours, file, to)
-    to.config["data"] = ours | loader
+    sizes = _sizes(loader.pop("samples_per_gpu", None), loader.pop("workers_per_gpu", None), file, to)
+    splits = {split: translate_source(data[split], split, f"data.{split}", to) for split in SPLITS if split in data}
+    to.config["data"] = sizes | loader | splits
 
 
 def _check_loader(loader: Mapping[str, Any], split: str, to: Translation) -> None:
@@ -44,17 +44,18 @@ def _check_loader(loader: Mapping[str, Any], split: str, to: Translation) -> Non
         to.ignored.append(f"{where} (the numbers of an evaluation do not depend on its batches)")
 
 
-def _translate_sizes(loader: dict[str, Any], ours: dict[str, Any], file: ConfigFile, to: Translation) -> None:
-    samples, workers = loader.pop("samples_per_gpu", None), loader.pop("workers_per_gpu", None)
+def _sizes(samples: Any, workers: Any, file: ConfigFile, to: Translation) -> dict[str, int]:
+    """`batch_size` and `num_workers`."""
     if not isinstance(samples, int) or samples < 1:
         to.problems.append(f"data.samples_per_gpu: {samples!r}; expected a whole number from 1")
-        return
-    ours["batch_size"], gpus, notes = global_batch(file, samples)
-    to.notes += notes
-    if isinstance(workers, int):
-        ours["num_workers"] = max(workers * min(gpus, GPUS_OF_A_HOST), 1)
-    elif workers is not None:
+        return {"batch_size": 1}  # nothing more to say of it
+    batch_size, gpus = global_batch(file, samples, to)
+    if workers is None:
+        return {"batch_size": batch_size}
+    if not isinstance(workers, int):
         to.problems.append(f"data.workers_per_gpu: {workers!r}; expected a whole number")
+        return {"batch_size": batch_size}
+    return {"batch_size": batch_size, "num_workers": max(workers * min(gpus, GPUS_OF_A_HOST), 1)}
 
 
 def translate_source(node: Any, split: str, where: str, to: Translation) -> Any:

@@ -72,9 +72,9 @@ def translate(file: ConfigFile) -> Translation:
     to.ignored += [key for key in ENVIRONMENT if file.values.get(key) is not None]
     to.config = with_own_code(to.config, file.values.get(IMPORTS), to)
     to.problems += misspelt(file)
-    to.notes += [*unread(file), *without_effect(file)]
+    to.warnings += [*unread(file), *without_effect(file)]
     if file.deprecation is not None:
-        to.notes.append(f"{file.path.name} is an old name of {file.deprecation.get('expected', 'its base')}")
+        to.warnings.append(f"{file.path.name} is an old name of {file.deprecation.get('expected', 'its base')}")
     return to
 
 

@@ -47,7 +47,7 @@ def _import(custom_imports: Any, to: Translation) -> list[ModuleType]:
             may_fail = isinstance(custom_imports, Mapping) and custom_imports.get("allow_failed_imports")
             hint = "; docs/extending.md shows how classes are written for jaxcls" if _is_of_pytorch(error) else ""
             message = f"custom_imports: {name!r} cannot be imported: {user_code.describe(error)}{hint}"
-            (to.notes if may_fail else to.problems).append(message)
+            (to.warnings if may_fail else to.problems).append(message)
     return modules
 
 

@@ -34,7 +34,7 @@ def translate_pipeline(pipeline: Any, source: str, where: str, to: Translation) 
     steps = _flat(pipeline)
     bgr = any(step.get("type") == "LoadImageFromFile" for step in steps)
     if source in RGB_ARRAYS and (names := [step["type"] for step in steps if step.get("type") in _WEIGHING]):
-        to.notes.append(
+        to.warnings.append(
             f"{where}: {', '.join(names)} weigh red and blue as for images from files; "
             f"the original takes {source}'s RGB for BGR"
         )
@@ -88,7 +88,7 @@ def _fitted(step: dict[str, Any], source: str, bgr: bool, where: str, to: Transl
     if step.get("type") == "LoadImageFromFile" and "file_client_args" in step:
         backend = (step.pop("file_client_args") or {}).get("backend", "disk")
         if backend != "disk":
-            to.notes.append(f"{where}: images are read from the disk, not by backend={backend!r}")
+            to.warnings.append(f"{where}: images are read from the disk, not by backend={backend!r}")
     if step.get("type") in ("RandomCrop", "Pad") and source in RGB_ARRAYS and not bgr:
         if isinstance(value := step.get("pad_val"), int | float) and value:
             step["pad_val"] = (value, 0, 0)  # OpenCV fills the first channel alone

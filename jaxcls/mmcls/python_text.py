@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from keyword import iskeyword
 from typing import Any
 
 WIDTH = 120
@@ -11,7 +12,7 @@ Names = Sequence[tuple[Any, str]]  # (a value, the variable that holds it)
 
 
 def source(value: Any, names: Names = (), indent: str = "", before: int = 0, after: int = 1) -> str:
-    """The text of a value: on one line, else its elements on one line of their own, else each on its own.
+    """The text of a value: on one line, else a call's arguments on one line of their own, else each on its own.
 
     Args:
         value: dicts, lists, tuples, numbers, texts, None.
@@ -28,7 +29,7 @@ def source(value: Any, names: Names = (), indent: str = "", before: int = 0, aft
     opening, closing = _brackets(value)
     inner = indent + INDENT
     elements = ", ".join(_elements(value, names, None))
-    if len(inner) + len(elements) <= WIDTH and not (isinstance(value, tuple) and len(value) == 1):
+    if _is_call(value) and len(inner) + len(elements) <= WIDTH:
         return f"{opening}\n{inner}{elements}\n{indent}{closing}"
     lines = "".join(f"{inner}{element},\n" for element in _elements(value, names, inner))
     return f"{opening}\n{lines}{indent}{closing}"
@@ -38,10 +39,8 @@ def _line(value: Any, names: Names) -> str:
     """All on one line."""
     if name := _named(value, names):
         return name
-    if isinstance(value, str):
-        return _quoted(value)
     if not isinstance(value, Mapping | list | tuple):
-        return repr(value)
+        return _quoted(value)
     opening, closing = _brackets(value)
     single = "," if isinstance(value, tuple) and len(value) == 1 else ""
     return opening + ", ".join(_elements(value, names, None)) + single + closing
@@ -60,7 +59,7 @@ def _elements(value: Any, names: Names, indent: str | None) -> Iterable[str]:
     elif _is_call(value):
         pairs = [(f"{key}=", element) for key, element in value.items()]
     else:
-        pairs = [(f"{_quoted(key) if isinstance(key, str) else key!r}: ", element) for key, element in value.items()]
+        pairs = [(f"{_quoted(key)}: ", element) for key, element in value.items()]
     for key, element in pairs:
         yield key + (_line(element, names) if indent is None else source(element, names, indent, len(key)))
 
@@ -71,16 +70,12 @@ def _brackets(value: Any) -> tuple[str, str]:
     return ("(", ")") if isinstance(value, tuple) else ("[", "]")
 
 
-def _is_call(value: Mapping[Any, Any]) -> bool:
+def _is_call(value: Any) -> bool:
     """Whether `dict(key=…)` can say it."""
-    from keyword import iskeyword
-
-    return all(isinstance(key, str) and key.isidentifier() and not iskeyword(key) for key in value)
+    return isinstance(value, Mapping) and all(isinstance(key, str) and key.isidentifier() and not iskeyword(key) for key in value)
 
 
-def _quoted(text: str) -> str:
-    """Double quotes, unless there are more of them in the text than single ones."""
+def _quoted(text: Any) -> str:
+    """In double quotes, unless there are some in the text."""
     written = repr(text)
-    if written.startswith("'") and '"' not in text:
-        return f'"{written[1:-1]}"'
-    return written
+    return f'"{written[1:-1]}"' if isinstance(text, str) and '"' not in text else written

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ml_collections import ConfigDict
-
-from jaxcls.builder import as_json
+from jaxcls.builder import as_json, plain
 from jaxcls.config.keys import DEFAULTS
 from jaxcls.mmcls.python_text import INDENT, Names, source
 
@@ -15,6 +13,8 @@ ORDER = ("model", "data", "optimizer", "optimizer_config", "lr_config", "momentu
 _HEAD = '''"""{title}
 
     python train.py --config={file}
+
+Written by jaxcls.tools.convert_config.
 """
 
 from ml_collections import ConfigDict
@@ -25,26 +25,41 @@ def get_config() -> ConfigDict:
 '''
 
 
-def recipe_text(config: ConfigDict | Mapping[str, Any], title: str, file: str) -> str:
+def recipe_text(config: Mapping[str, Any], title: str, file: str) -> str:
     """The text of a recipe.
 
     What is as `jaxcls.config.keys.DEFAULTS` has it is left out; what occurs twice becomes a variable.
 
     Args:
-        config: what the recipe gives.
+        config: what the recipe gives, plain dicts and lists.
         title: its docstring's first line.
         file: what the recipe will be called.
 
     Raises:
         UserError: the config holds an object that has no text.
     """
-    config = as_json(config.to_dict() if isinstance(config, ConfigDict) else config)  # lists throughout
-    given = {key: value for key, value in config.items() if value != as_json(DEFAULTS.get(key, ...), key)}
-    given = {key: given[key] for key in sorted(given, key=lambda key: (*ORDER, key).index(key))}
+    given = {key: value for key, value in config.items() if key not in DEFAULTS or plain(value) != plain(DEFAULTS[key])}
+    given = {key: _tidy(given[key], key) for key in sorted(given, key=lambda key: (*ORDER, key).index(key))}
     lines, names = _variables(given["data"])
-    given["data"] = _without_copies(given["data"], names)
-    returned = f"{INDENT}return ConfigDict({source(given, names, INDENT, len('return ConfigDict('), after=1)})\n"
-    return _HEAD.format(title=title, file=file) + lines + returned
+    dotted = ", allow_dotted_keys=True" if _has_dotted_keys(given) else ""
+    lines += f"{INDENT}config = {source(given, names, INDENT, before=len('config = '), after=0)}\n"
+    return f"{_HEAD.format(title=title, file=file)}{lines}{INDENT}return ConfigDict(config{dotted})\n"
+
+
+def _tidy(node: Any, where: str) -> Any:
+    """Each dict with its type first; classes and functions by their names."""
+    if isinstance(node, Mapping):
+        first = {"type": node["type"]} if "type" in node else {}
+        return {key: _tidy(value, f"{where}.{key}") for key, value in (first | dict(node)).items()}
+    if isinstance(node, list | tuple):
+        return type(node)(_tidy(value, f"{where}[{i}]") for i, value in enumerate(node))
+    return as_json(node, where)
+
+
+def _has_dotted_keys(node: Any) -> bool:
+    if isinstance(node, Mapping):
+        return any("." in key for key in node) or any(map(_has_dotted_keys, node.values()))
+    return isinstance(node, list | tuple) and any(map(_has_dotted_keys, node))
 
 
 def _variables(data: Mapping[str, Any]) -> tuple[str, Names]:
@@ -68,7 +83,3 @@ def _worth_a_name(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if "val" in nodes and nodes.get("test") == nodes["val"]:
         found.append(("val", nodes["val"]))
     return found
-
-
-def _without_copies(data: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    return dict(data)
