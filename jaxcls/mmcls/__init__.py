@@ -8,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcls.config.keys import REQUIRED, with_defaults
-from jaxcls.errors import UserError
+from jaxcls.errors import UserError, refuse
 from jaxcls.mmcls.keys import translate
 from jaxcls.mmcls.language import read_file
 
@@ -37,6 +37,8 @@ def translated(path: str | os.PathLike) -> dict[str, Any]:
     translation = translate(file)
     translation.log(file.path.name)
     problems = [*translation.problems, *problems_of(with_defaults(translation.config), REQUIRED)]
-    if problems := list(dict.fromkeys(problems)):
-        raise UserError("\n  ".join((f"{file.path}: {len(problems)} problems", *problems)), problems)
+    try:
+        refuse(problems)
+    except UserError as error:
+        raise UserError(f"{file.path}: {error}", error.problems) from None
     return translation.config

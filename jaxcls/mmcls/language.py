@@ -133,7 +133,8 @@ def _execute(text: str, path: Path, read_bases: ReadBases) -> dict[str, Any]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{path}: {user_code.describe(error)}") from error
+        said = user_code.describe(error)
+        raise UserError(said if said.startswith(str(path)) else f"{path}: {said}") from error
     return {name: value for name, value in namespace.items() if not name.startswith("__") and not _is_code(value)}
 
 

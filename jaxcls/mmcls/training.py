@@ -80,7 +80,7 @@ def translate_runner(runner: Any, file: ConfigFile, to: Translation) -> None:
 
 def translate_total_epochs(epochs: Any, file: ConfigFile, to: Translation) -> None:
     """`total_epochs`, where there is no `runner`."""
-    if "runner" in file.values:
+    if file.values.get("runner") is not None:
         to.ignored.append("total_epochs")
     else:
         to.config["runner"] = {"type": "EpochBasedRunner", "max_epochs": epochs}
