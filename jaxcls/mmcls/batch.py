@@ -15,7 +15,7 @@ _OLD_NAME = re.compile(r"(?:^|[^0-9a-zA-Z])b(\d+)x(\d+)(?![0-9])")  # resnet50_b
 class Gpus(NamedTuple):
     """What the name of a file says: how many GPUs, and how many images each of them takes."""
 
-    count: int
+    number: int
     samples: int
     name: str
 
@@ -41,7 +41,7 @@ def global_batch(file: ConfigFile, samples_per_gpu: int, to: Translation) -> tup
 
     devices, gpus = jax.device_count(), gpus_of(file, samples_per_gpu)
     at_hand = f"{devices} {'device is' if devices == 1 else 'devices are'} at hand"
-    count = devices if gpus is None else gpus.count
+    count = devices if gpus is None else gpus.number
     batch = samples_per_gpu * count
     if gpus is None:
         said = f"x {count}: the file's name has no number of GPUs, and {at_hand}"
@@ -50,7 +50,9 @@ def global_batch(file: ConfigFile, samples_per_gpu: int, to: Translation) -> tup
     else:
         sees = f"{batch / devices:g} images at a time"
         said = f"x {count} GPUs of {gpus.name!r} in the name; {at_hand}, so that BatchNorm sees {sees}"
-    to.said.append(f"data.batch_size={batch}: samples_per_gpu={samples_per_gpu} {said}; --config.data.batch_size=N sets it")
+    to.said.append(
+        f"data.batch_size={batch}: samples_per_gpu={samples_per_gpu} {said}; --config.data.batch_size=N sets it"
+    )
     if gpus is not None and gpus.samples != samples_per_gpu:
         to.warnings.append(f"samples_per_gpu is {samples_per_gpu}, but the file's name says {gpus.samples}")
     return batch, count

@@ -12,8 +12,10 @@ from jaxcls.mmcls.pipeline import translate_pipeline
 from jaxcls.mmcls.translation import Translation
 
 SPLITS = ("train", "val", "test")
-OF_THE_LOADER = ("pin_memory", "pin_memory_device", "persistent_workers", "prefetch_factor", "timeout", "worker_init_fn")
-OF_THE_LOADER += ("multiprocessing_context", "generator", "round_up", "mode")  # the last is an IPU's
+OF_THE_LOADER = (
+    *("pin_memory", "pin_memory_device", "persistent_workers", "prefetch_factor", "timeout", "worker_init_fn"),
+    *("multiprocessing_context", "generator", "round_up", "mode"),  # the last is an IPU's
+)
 LOADER = ("samples_per_gpu", "workers_per_gpu", "drop_last", "shuffle", *OF_THE_LOADER)
 # those that find their images by `test_mode`, which the original sets where it validates and tests
 HALVED = ("CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "CUB", "StanfordCars", "KFoldDataset")
@@ -28,7 +30,7 @@ def translate_data(data: Any, file: ConfigFile, to: Translation) -> None:
     loader = {key: value for key, value in data.items() if key not in SPLITS and not key.endswith("_dataloader")}
     for split in SPLITS:
         _check_loader(data.get(f"{split}_dataloader") or {}, split, to)
-    loader |= data.get("train_dataloader") or {}
+    loader |= {key: value for key, value in (data.get("train_dataloader") or {}).items() if key in LOADER}
     loader = to.without(loader, OF_THE_LOADER, "data")
     if not loader.pop("shuffle", True):
         to.problems.append("data.shuffle: False; training data is shuffled in every epoch here")

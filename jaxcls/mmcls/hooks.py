@@ -8,8 +8,9 @@ from typing import Any
 from jaxcls.mmcls.language import ConfigFile
 from jaxcls.mmcls.translation import Translation
 
-EVALUATION = ("greater_keys", "less_keys", "out_dir", "file_client_args", "tmpdir", "gpu_collect")
-EVALUATION += ("broadcast_bn_buffer",)
+EVALUATION = (
+    *("greater_keys", "less_keys", "out_dir", "file_client_args", "tmpdir", "gpu_collect", "broadcast_bn_buffer"),
+)
 CHECKPOINT = ("save_optimizer", "out_dir", "filename_tmpl", "create_symlink", "meta", "sync_buffer", "file_client_args")
 LOGGER = ("reset_flag", "interval_exp_name", "out_dir", "keep_local", "file_client_args")
 WANDB = ("log_checkpoint", "log_checkpoint_metadata", "num_eval_images")
@@ -48,7 +49,7 @@ def translate_log_config(config: Any, file: ConfigFile, to: Translation) -> None
 def _logger(hook: Any, where: str, to: Translation) -> Any:
     if not isinstance(hook, Mapping):
         return hook
-    names = LOGGER
+    names: tuple[str, ...] = LOGGER
     if hook.get("type") == "MMClsWandbHook":
         hook, names = {**hook, "type": "WandbLoggerHook"}, (*LOGGER, *WANDB)
     if hook.get("type") == "TextLoggerHook":

@@ -58,9 +58,11 @@ KEYS: Mapping[str, Callable[[Any, ConfigFile, Translation], None]] = {
 }
 IMPORTS = "custom_imports"
 # of PyTorch, its processes and its devices
-ENVIRONMENT = ("dist_params", "log_level", "cudnn_benchmark", "deterministic", "opencv_num_threads", "mp_start_method")
-ENVIRONMENT += ("omp_num_threads", "mkl_num_threads", "find_unused_parameters", "device", "gpu_ids", "gpus")
-ENVIRONMENT += ("launcher", "auto_resume", "ipu_replicas", "ipu_model_cfg", "options_cfg")
+ENVIRONMENT = (
+    *("dist_params", "log_level", "cudnn_benchmark", "deterministic", "opencv_num_threads", "mp_start_method"),
+    *("omp_num_threads", "mkl_num_threads", "find_unused_parameters", "device", "gpu_ids", "gpus"),
+    *("launcher", "auto_resume", "ipu_replicas", "ipu_model_cfg", "options_cfg"),
+)
 
 
 def translate(file: ConfigFile) -> Translation:

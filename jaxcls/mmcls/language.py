@@ -1,7 +1,7 @@
 """The language of MMClassification 0.x's config files: Python, JSON or YAML, put together by inheritance.
 
-A file's `_base_` names other files, relative to it. Their keys hold where the file is silent; a dict of the file changes
-those keys of the base's dict that it has, anything else replaces, and so does a dict with `_delete_=True`
+A file's `_base_` names other files, relative to it. Their keys hold where the file is silent. A dict of the file
+changes the keys of the base's dict that it has; anything else replaces, and so does a dict with `_delete_=True`
 (mmcv/utils/config.py, 1.7).
 """
 
@@ -109,9 +109,8 @@ def _with_own_names(text: str, path: Path) -> str:
         "fileBasename": path.name,
         "fileExtname": path.suffix,
     }
-    for name, value in names.items():
-        text = re.sub(rf"\{{\{{\s*{name}\s*\}}\}}", lambda _, value=value: str(value).replace("\\", "/"), text)
-    return text
+    pattern = rf"\{{\{{\s*({'|'.join(names)})\s*\}}\}}"
+    return re.sub(pattern, lambda found: str(names[found[1]]).replace("\\", "/"), text)
 
 
 Bases = tuple[ConfigFile, ...]

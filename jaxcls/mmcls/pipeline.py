@@ -89,7 +89,8 @@ def _fitted(step: dict[str, Any], source: str, bgr: bool, where: str, to: Transl
         backend = (step.pop("file_client_args") or {}).get("backend", "disk")
         if backend != "disk":
             to.warnings.append(f"{where}: images are read from the disk, not by backend={backend!r}")
-    if step.get("type") in ("RandomCrop", "Pad") and source in RGB_ARRAYS and not bgr:
-        if isinstance(value := step.get("pad_val"), int | float) and value:
-            step["pad_val"] = (value, 0, 0)  # OpenCV fills the first channel alone
+    value = step.get("pad_val")
+    is_padded = step.get("type") in ("RandomCrop", "Pad") and isinstance(value, int | float) and value
+    if is_padded and source in RGB_ARRAYS and not bgr:
+        step["pad_val"] = (value, 0, 0)  # OpenCV fills the first channel alone
     return step

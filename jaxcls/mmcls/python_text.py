@@ -72,7 +72,9 @@ def _brackets(value: Any) -> tuple[str, str]:
 
 def _is_call(value: Any) -> bool:
     """Whether `dict(key=…)` can say it."""
-    return isinstance(value, Mapping) and all(isinstance(key, str) and key.isidentifier() and not iskeyword(key) for key in value)
+    return isinstance(value, Mapping) and all(
+        isinstance(key, str) and key.isidentifier() and not iskeyword(key) for key in value
+    )
 
 
 def _quoted(text: Any) -> str:

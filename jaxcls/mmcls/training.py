@@ -23,7 +23,9 @@ def translate_optimizer(optimizer: Any, file: ConfigFile, to: Translation) -> No
         paramwise = optimizer.get("paramwise_cfg")
         if isinstance(paramwise, Mapping) and "_delete" in paramwise:
             optimizer["paramwise_cfg"] = {key: value for key, value in paramwise.items() if key != "_delete"}
-            to.warnings.append("optimizer.paramwise_cfg._delete is no _delete_: the base's keys stay, as in the original")
+            to.warnings.append(
+                "optimizer.paramwise_cfg._delete is no _delete_: the base's keys stay, as in the original"
+            )
         if optimizer.get("paramwise_cfg", 0) is None:
             del optimizer["paramwise_cfg"]
     to.config["optimizer"] = optimizer

@@ -64,7 +64,7 @@ def _has_dotted_keys(node: Any) -> bool:
 
 def _variables(data: Mapping[str, Any]) -> tuple[str, Names]:
     """Assignments of what is worth a name, and their names."""
-    lines, names = "", []
+    lines, names = "", list[tuple[Any, str]]()
     for name, value in _worth_a_name(data):
         if not any(value == known for known, _ in names):
             lines += f"{INDENT}{name} = {source(value, names, INDENT, len(name) + 3, after=0)}\n"

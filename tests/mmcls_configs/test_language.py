@@ -47,7 +47,8 @@ CHILDREN = {
         {"mine": [1, 2, 3, 4], "steps": [1, 2, 3]},
     ),
     "names of the file": (
-        "names = ['{{ fileDirname }}', '{{fileBasename}}', '{{ fileBasenameNoExtension }}', '{{fileExtname}}', __file__]",
+        "names = ['{{ fileDirname }}', '{{fileBasename}}', '{{ fileBasenameNoExtension }}', '{{fileExtname}}']\n"
+        "names.append(__file__)",
         {"names": ["{tmp}", "child.py", "child", ".py", "{tmp}/child.py"]},
     ),
     "imports, functions and helpers": (

@@ -59,6 +59,13 @@ _ARCHITECTURES = architectures(
 )
 
 
+class HorNetLayerNorm(LayerNorm):
+    """A LayerNorm that is none to `norm_decay_mult`, as the original's, which derives from no norm of PyTorch's."""
+
+    layer_types: ClassVar[tuple[str, ...]] = ("HorNetLayerNorm",)
+    scale_name: ClassVar[str] = "weight"
+
+
 def depthwise(channels: int, name: str, kernel_size: int, bias: bool = True) -> nn.Module:
     """A convolution of each channel: (N, H, W, C) -> same."""
     if kernel_size % 2 == 0:
@@ -82,12 +89,12 @@ class GlobalLocalFilter(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         half = x.shape[-1] // 2
-        local, whole = jnp.split(LayerNorm(eps=_EPS, name="pre_norm")(x), 2, axis=-1)
+        local, whole = jnp.split(HorNetLayerNorm(eps=_EPS, name="pre_norm")(x), 2, axis=-1)
         local = Conv(half, 3, padding=1, groups=half, use_bias=False, name="dw")(local)
         spectrum = jnp.fft.rfft2(whole.astype(jnp.float32), axes=(1, 2), norm="ortho")
         spectrum = spectrum * self._filter(half, spectrum.shape[1:3])
         whole = jnp.fft.irfft2(spectrum, s=whole.shape[1:3], axes=(1, 2), norm="ortho").astype(x.dtype)
-        return LayerNorm(eps=_EPS, name="post_norm")(jnp.stack([local, whole], axis=-1).reshape(x.shape))
+        return HorNetLayerNorm(eps=_EPS, name="post_norm")(jnp.stack([local, whole], axis=-1).reshape(x.shape))
 
     def _filter(self, channels: int, size: tuple[int, ...]) -> Array:
         """(rows, columns, C), complex."""
@@ -157,9 +164,9 @@ class HorNetBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with stochastic depth."""
-        y = LayerNorm(eps=_EPS, name="norm1")(x)
+        y = HorNetLayerNorm(eps=_EPS, name="norm1")(x)
         x = x + self._branch(GnConv(self.order, self.dw_cfg, self.scale, name="gnconv")(y), 1, train)
-        y = Linear(4 * x.shape[-1], name="pwconv1")(LayerNorm(eps=_EPS, name="norm2")(x))
+        y = Linear(4 * x.shape[-1], name="pwconv1")(HorNetLayerNorm(eps=_EPS, name="norm2")(x))
         return x + self._branch(Linear(x.shape[-1], name="pwconv2")(build_activation(GELU)(y)), 2, train)
 
     def _branch(self, y: Array, index: int, train: bool) -> Array:
@@ -244,7 +251,7 @@ class HorNet(Backbone):
             x = self.stage(x, index, rates[index], self.trains(index + 1, train))
             if index in self.returned:
                 y = global_avg_pool(x) if self.gap_before_final_norm else x
-                outputs.append(LayerNorm(eps=_EPS, name=f"norm{index}")(y))
+                outputs.append(HorNetLayerNorm(eps=_EPS, name=f"norm{index}")(y))
         return tuple(outputs)
 
     def downsample(self, x: Array, index: int) -> Array:
@@ -252,8 +259,8 @@ class HorNet(Backbone):
         features = self.settings["base_dim"] * 2**index
         first, second = (f"downsample_layers.{index}.{i}" for i in range(2))
         if index == 0:
-            return LayerNorm(eps=_EPS, name=second)(Conv(features, 4, 4, name=first)(x))
-        return Conv(features, 2, 2, name=second)(LayerNorm(eps=_EPS, name=first)(x))
+            return HorNetLayerNorm(eps=_EPS, name=second)(Conv(features, 4, 4, name=first)(x))
+        return Conv(features, 2, 2, name=second)(HorNetLayerNorm(eps=_EPS, name=first)(x))
 
     def stage(self, x: Array, index: int, rates: tuple[float, ...], train: bool) -> Array:
         """A stage's blocks: (N, H, W, C) -> same."""

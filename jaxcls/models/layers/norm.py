@@ -32,13 +32,18 @@ class Norm(nn.Module):
     eps: float = 1e-5
     requires_grad: bool = True
     layer_types: ClassVar[tuple[str, ...]] = ()  # the names by which `init_cfg` may call it
+    scale_name: ClassVar[str] = "scale"  # by which the optimiser's rules know a norm
 
     def scale_and_bias(self, channels: int, init: Initializer | None = None) -> tuple[Array, Array]:
         """Scale and bias (C,): ones and zeros unless `init` or the `init_cfg` around says otherwise."""
         scale_init = init or from_init_cfg(self, self.layer_types, constant(1.0), is_bias=False)
         bias_init = from_init_cfg(self, self.layer_types, constant(0.0), is_bias=True)
-        scale = self.param("scale", scale_init, (channels,), jnp.float32)
+        scale = self.param(self.scale_name, scale_init, (channels,), jnp.float32)
         bias = self.param("bias", bias_init, (channels,), jnp.float32)
+        scale, bias = (
+            scale.astype(jnp.float32),
+            bias.astype(jnp.float32),
+        )  # where it is no norm to the precision, either
         if self.requires_grad:
             return scale, bias
         if not self.is_initializing():

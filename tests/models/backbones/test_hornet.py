@@ -3,8 +3,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from jaxcls.models.backbones.hornet import GlobalLocalFilter
-from jaxcls.models.layers import LayerNorm
+from jaxcls.models.backbones.hornet import GlobalLocalFilter, HorNetLayerNorm
 from tests.models.filled import filled
 
 X = np.random.default_rng(0).standard_normal((2, 6, 5, 4)).astype(np.float32)
@@ -15,10 +14,10 @@ def test_the_global_filter_is_a_circular_convolution():
     layer = GlobalLocalFilter(h=6, w=3)
     variables = filled(layer, X)
     params = variables["params"]
-    params["post_norm"] = {"scale": np.ones(4, np.float32), "bias": np.zeros(4, np.float32)}
+    params["post_norm"] = {"weight": np.ones(4, np.float32), "bias": np.zeros(4, np.float32)}
     weight = params["complex_weight"][..., 0] + 1j * params["complex_weight"][..., 1]  # (C / 2, rows, columns)
     kernel = np.fft.irfft2(weight, s=(6, 5), axes=(1, 2)).transpose(1, 2, 0)
-    normed = np.asarray(LayerNorm(eps=1e-6).apply({"params": params["pre_norm"]}, X))
+    normed = np.asarray(HorNetLayerNorm(eps=1e-6).apply({"params": params["pre_norm"]}, X))
     expected = np.zeros((2, 6, 5, 2))
     for row in range(6):
         for column in range(5):
