@@ -9,8 +9,9 @@ import pytest
 from jaxcls.config import complete
 from jaxcls.data.pipeline import build_dataset
 from jaxcls.data.sources.base import Source
+from jaxcls.data.views import Views
 from jaxcls.engine.assembly import build_evaluator
-from jaxcls.engine.network import Network
+from jaxcls.engine.network import Network, preprocess_of
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.errors import UserError
 from tests import recipe
@@ -142,3 +143,26 @@ def test_evaluation_gives_the_loss_soft_labels_where_training_mixes_them():
     evaluator = build_evaluator(config_of(**model), "val", dataset(), made)
     numbers = evaluator.evaluate(made.init(jax.random.key(0)), with_loss=True)
     assert numbers["loss"] == pytest.approx(np.log(3), abs=1e-3)  # images of zeros give equal logits
+
+
+def test_views_are_of_sizes_that_the_network_takes():
+    made = network(backbone=MIXER, neck={"type": "GlobalAveragePooling", "dim": 1})
+    for scales, crops in (((1, 1.5), 1), ((1,), None)):
+        made.make_eval_step(preprocess_of(dataset()), Views(scales=scales, crops=crops), (8, 8, 1))
+    message = r"^data\.tta: views of 12x12 pixels: MlpMixer cannot take another size: .*; crops keep the size"
+    with pytest.raises(UserError, match=message):
+        build_evaluator(config_of(backbone=MIXER), "val", dataset(), made, Views(scales=(1, 1.5)))
+
+
+def test_views_of_images_with_several_labels():
+    """Their scores are the mean over the views, and padding of the last batch does not count."""
+    made = network(head="MultiLabelLinearClsHead")
+    variables, kept = made.init(jax.random.key(0)), []
+    data, views = dataset([[1, 0, 0]] * 70), Views(flips=("horizontal",), average="logits")
+    evaluator = build_evaluator(config_of(head="MultiLabelLinearClsHead"), "val", data, made, views)
+    numbers = evaluator.evaluate(variables, "subset_accuracy", keep=kept.append, with_loss=True)
+    assert [len(batch.scores) for batch in kept] == [64, 6]
+    logits = made.classifier.apply(variables, np.zeros((1, 8, 8, 1), np.float32))  # and so are the mirror images
+    found = np.concatenate([batch.scores for batch in kept])
+    np.testing.assert_allclose(found, np.repeat(jax.nn.sigmoid(logits), 70, axis=0), atol=1e-6)
+    assert numbers["loss"] == pytest.approx(3 * np.log(2), abs=1e-2)
