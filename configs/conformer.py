@@ -25,7 +25,7 @@ def digits() -> ConfigDict:
     arch = dict(embed_dims=64, channel_ratio=1, num_heads=4, depths=3)
     backbone = dict(type="Conformer", arch=arch, base_channels=16, mlp_ratio=2.0, norm_eval=False)
     head = dict(type="ConformerHead", num_classes=10, in_channels=(64, 64))
-    return recipes.on_digits(backbone, head, neck=None, size=48)
+    return recipes.on_digits(backbone, head, neck=None, size=48, max_epochs=15)
 
 
 def imagenet2012(name: str) -> ConfigDict:

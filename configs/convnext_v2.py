@@ -13,6 +13,7 @@ atto to huge, after masked autoencoding on ImageNet-1k alone (not measured here)
 from ml_collections import ConfigDict
 
 from jaxcls import recipes
+from jaxcls.zoo.convnext import INIT_CFG
 
 _ARCHS = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")
 
@@ -25,16 +26,16 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 def digits() -> ConfigDict:
     small = dict(in_channels=1, stem_patch_size=1, layer_scale_init_value=0.0, use_grn=True)
-    small |= dict(arch=dict(depths=(2, 2), channels=(32, 64)), gap_before_final_norm=True)
-    return recipes.on_digits(dict(type="ConvNeXt", **small), 64, neck=None, size=8)
+    small |= dict(arch=dict(depths=(2, 2), channels=(32, 64)), gap_before_final_norm=True, init_cfg=INIT_CFG)
+    return recipes.on_digits(dict(type="ConvNeXt", **small), 64, neck=None, size=8, max_epochs=25)
 
 
 def imagenet2012(name: str) -> ConfigDict:
     ema = dict(momentum=1e-4)
     if name.endswith(("atto", "femto", "pico", "nano")):
-        optimizer, schedule = recipes.adamw(8e-4, weight_decay=0.3), recipes.cosine(min_lr=1e-5)
+        optimizer, schedule = recipes.adamw(8e-4, 0.3, decay_flat=False), recipes.cosine(min_lr=1e-5)
         return recipes.imagenet_adamw(name, 1024, optimizer, schedule, 600, grad_clip=None, ema=ema)
     lr, max_epochs, warmup_iters = (3.2e-3, 300, 40) if name == "convnextv2_tiny" else (2.5e-3, 100, 20)
     schedule = recipes.cosine(warmup_iters, warmup_by_epoch=True, warmup_ratio=1e-3, min_lr=1e-5)
-    optimizer, mixed = recipes.adamw(lr), recipes.mixup_cutmix()
+    optimizer, mixed = recipes.adamw(lr, decay_flat=False), recipes.mixup_cutmix()
     return recipes.imagenet_adamw(name, 1024, optimizer, schedule, max_epochs, grad_clip=None, train_cfg=mixed, ema=ema)

@@ -24,4 +24,4 @@ def digits() -> ConfigDict:
     # Attention wants maps of 7 x 7: the images are 56 x 56, and one stage halves.
     arch = dict(layers=(1, 1, 1, 2), embed_dims=(16, 16, 16, 64), downsamples=(False, False, False, True), vit_num=1)
     backbone = dict(type="EfficientFormer", arch=arch, in_channels=1, use_layer_scale=False)
-    return recipes.on_digits(backbone, 64, dict(type="GlobalAveragePooling", dim=1), size=56)
+    return recipes.on_digits(backbone, 64, dict(type="GlobalAveragePooling", dim=1), size=56, max_epochs=15)

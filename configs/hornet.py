@@ -28,7 +28,7 @@ def digits() -> ConfigDict:
     spectrum = dict(type="GF", h=4, w=3)  # of 4 x 4 pixels
     arch = dict(base_dim=32, depths=(2, 2), orders=(2, 3), dw_cfg=(dict(type="DW", kernel_size=5), spectrum))
     backbone = dict(type="HorNet", in_channels=1, arch=arch, out_indices=(1,), use_layer_scale=False)
-    return recipes.on_digits(backbone, 64, neck=None)
+    return recipes.on_digits(backbone, 64, neck=None, max_epochs=25)
 
 
 def imagenet2012(name: str) -> ConfigDict:

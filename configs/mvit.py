@@ -26,7 +26,7 @@ def digits() -> ConfigDict:
     arch = dict(embed_dims=32, num_layers=4, num_heads=1, downscale_indices=(2,))
     patches = dict(kernel_size=3, stride=2, padding=1)
     backbone = dict(type="MViT", arch=arch, img_size=16, in_channels=1, patch_cfg=patches, adaptive_kv_stride=2)
-    return recipes.on_digits(backbone, 64, size=16, max_epochs=20, positions=("rel_pos_h", "rel_pos_w"))
+    return recipes.on_digits(backbone, 64, size=16, max_epochs=25, positions=("rel_pos_h", "rel_pos_w"))
 
 
 def imagenet2012(name: str) -> ConfigDict:

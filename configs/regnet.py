@@ -26,9 +26,9 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 
 def digits() -> ConfigDict:
-    arch = dict(w0=16, wa=16.0, wm=2.0, group_w=8, depth=4, bot_mul=1.0, se_ratio=0.25)  # of 16, 32, 64 and 64 channels
+    arch = dict(w0=32, wa=32.0, wm=2.0, group_w=16, depth=4, bot_mul=1.0, se_ratio=0.25)  # 32, 64, 128, 128 channels
     backbone = dict(type="RegNet", in_channels=1, arch=arch, strides=(2, 2, 2), dilations=(1, 1, 1), out_indices=(2,))
-    return recipes.on_digits(backbone, 64)
+    return recipes.on_digits(backbone, 128, lr=4e-3, max_epochs=20)
 
 
 def imagenet2012(name: str) -> ConfigDict:

@@ -24,7 +24,7 @@ def digits() -> ConfigDict:
     arch = dict(embed_dims_outer=64, embed_dims_inner=16, num_layers=3, num_heads_outer=4, num_heads_inner=2)
     backbone = dict(type="TNT", arch=arch, img_size=16, patch_size=4, in_channels=1, first_stride=2, qkv_bias=True)
     positions = ("patch_pos", "pixel_pos")
-    return recipes.on_digits(backbone, 64, neck=None, size=16, max_epochs=20, positions=positions)
+    return recipes.on_digits(backbone, 64, neck=None, size=16, max_epochs=25, positions=positions)
 
 
 def imagenet2012(name: str) -> ConfigDict:

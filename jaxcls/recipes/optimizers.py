@@ -12,7 +12,13 @@ def sgd(lr: float, weight_decay: float = 1e-4, **arguments: Any) -> dict[str, An
 
 
 def adamw(
-    lr: float, weight_decay: float = 0.05, *, decay_all: bool = False, no_decay: Sequence[str] = (), **arguments: Any
+    lr: float,
+    weight_decay: float = 0.05,
+    *,
+    decay_all: bool = False,
+    decay_flat: bool = True,
+    no_decay: Sequence[str] = (),
+    **arguments: Any,
 ) -> dict[str, Any]:
     """AdamW without weight decay of norms and biases.
 
@@ -20,10 +26,13 @@ def adamw(
         lr: learning rate of the whole batch.
         weight_decay: of all that decays.
         decay_all: norms and biases decay too.
+        decay_flat: whether what else has one dimension decays, such as layer scales.
         no_decay: parameters that do not decay either, by a part of their path.
         **arguments: more of `AdamW`'s.
     """
     paramwise: dict[str, Any] = {} if decay_all else dict(norm_decay_mult=0.0, bias_decay_mult=0.0)
+    if not decay_flat:
+        paramwise["flat_decay_mult"] = 0.0
     if no_decay:
         paramwise["custom_keys"] = {name: dict(decay_mult=0.0) for name in no_decay}
     optimizer = dict(type="AdamW", lr=lr, weight_decay=weight_decay)

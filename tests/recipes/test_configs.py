@@ -22,6 +22,8 @@ from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+_XCIT = [f"{arch}-p{patch}" for arch in ("nano-12", "tiny-12", "tiny-24", "small-12", "small-24") for patch in (16, 8)]
+_XCIT += [f"{arch}-p{patch}" for arch in ("medium-24", "large-24") for patch in (16, 8)]
 VARIANTS = [
     ("alexnet", "digits imagenet2012"),
     ("beit", "digits beit-base-p16 beitv2-base-p16"),
@@ -36,6 +38,7 @@ VARIANTS = [
         "digits small-p16 medium-p16 base-p16 large-p16 huge-p14 small-p16-384 base-p16-384 large-p16-384",
     ),
     ("densenet", "digits 121 169 201 161"),
+    ("edgenext", "digits xxsmall xsmall small base"),
     ("efficientformer", "digits l1 l3 l7"),
     ("efficientnet", "digits b0 b1 b2 b3 b4 b5 b6 b7 b8 es em el lite0 lite1 lite2 lite3 lite4"),
     ("efficientnet_v2", "digits b0 b1 b2 b3 s m l xl"),
@@ -43,6 +46,7 @@ VARIANTS = [
     ("hrnet", "digits w18 w30 w32 w40 w44 w48 w64"),
     ("inception_v3", "digits imagenet2012"),
     ("lenet5", "mnist fashion_mnist"),
+    ("levit", "digits 128s 128 192 256 384"),
     ("mlp_mixer", "digits base large"),
     ("mobilenet_v2", "digits imagenet2012"),
     ("mobilenet_v3", "digits small large"),
@@ -75,6 +79,7 @@ VARIANTS = [
         "base-w24-in21k-pre large-w24-in21k-pre",
     ),
     ("t2t_vit", "digits t-14 t-19 t-24"),
+    ("tinyvit", "digits 5m 11m 21m 21m-384 21m-512"),
     ("tnt", "digits small-p16"),
     ("twins", "digits pcpvt-small pcpvt-base pcpvt-large svt-small svt-base svt-large"),
     ("van", "digits b0 b1 b2 b3 b4 b5 b6"),
@@ -85,6 +90,7 @@ VARIANTS = [
         "small-p14-dinov2 base-p14-dinov2 large-p14-dinov2 giant-p14-dinov2",
     ),
     ("wide_resnet", "digits 50 101"),
+    ("xcit", " ".join(["digits", *_XCIT, *(f"{name}-384" for name in _XCIT)])),
 ]
 
 
