@@ -11,7 +11,6 @@ list of rows (docs/metrics.md).
 
 from __future__ import annotations
 
-import ast
 import json
 
 from absl import flags
@@ -41,27 +40,10 @@ _SHOW_DIR = flags.DEFINE_string(
 _SHOW_LIMIT = flags.DEFINE_integer("show_limit", None, "How many pictures; default: all.", lower_bound=1)
 
 
-def metric_options(pairs: list[str]) -> dict[str, object]:
-    """`["topk=1,5"]` -> `{"topk": (1, 5)}`.
-
-    Raises:
-        UserError: no `=`, or a value that is no Python literal.
-    """
-    options = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise UserError(f"--metric_options: {pair!r}; expected NAME=VALUE")
-        try:
-            options[name] = ast.literal_eval(value)
-        except (SyntaxError, ValueError):
-            options[name] = value
-    return options
-
-
 def main() -> None:
     """Flags to one call, and its numbers out."""
     from jaxcls.engine.checkpoints.loading import config_beside
+    from jaxcls.metrics.options import parsed_options
     from jaxcls.outputs import EvaluationOutputs
 
     if _CKPT.value is None:
@@ -75,7 +57,7 @@ def main() -> None:
             _CKPT.value,
             _SPLIT.value,
             _METRICS.value,
-            metric_options(_OPTIONS.value),
+            parsed_options(_OPTIONS.value),
             keep=outputs.keep,
             begin=outputs.begin,
             tta=_TTA.value,

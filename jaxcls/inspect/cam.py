@@ -22,46 +22,46 @@ from jaxcls.inspect.stages import Target
 Variables = Mapping[str, Any]
 
 
-def _weighted(weights: Array, outputs: Array) -> Array:
+def _weighted(weights: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return weights[:, None, None] * outputs
 
 
-def grad_cam(outputs: Array, grads: Array) -> Array:
+def grad_cam(outputs: np.ndarray, grads: np.ndarray) -> np.ndarray:
     """Weights are the gradient's means over the map (Selvaraju et al. 2017, arXiv:1610.02391)."""
     return _weighted(grads.mean((1, 2)), outputs)
 
 
-def grad_cam_plus_plus(outputs: Array, grads: Array) -> Array:
+def grad_cam_plus_plus(outputs: np.ndarray, grads: np.ndarray) -> np.ndarray:
     """Positive gradients, weighted by equation 19 (Chattopadhay et al. 2018, arXiv:1710.11063)."""
     squares = grads**2
     total = outputs.sum((1, 2), keepdims=True)
-    alpha = jnp.where(grads != 0, squares / (2 * squares + total * squares * grads + 1e-6), 0.0)
-    return _weighted((jnp.maximum(grads, 0) * alpha).sum((1, 2)), outputs)
+    alpha = np.where(grads != 0, squares / (2 * squares + total * squares * grads + 1e-6), 0.0)
+    return _weighted((np.maximum(grads, 0) * alpha).sum((1, 2)), outputs)
 
 
-def x_grad_cam(outputs: Array, grads: Array) -> Array:
+def x_grad_cam(outputs: np.ndarray, grads: np.ndarray) -> np.ndarray:
     """The gradient's means, weighted by the output (Fu et al. 2020, arXiv:2008.02312)."""
     total = outputs.sum((1, 2), keepdims=True)
     return _weighted((grads * outputs / (total + 1e-7)).sum((1, 2)), outputs)
 
 
-def layer_cam(outputs: Array, grads: Array) -> Array:
+def layer_cam(outputs: np.ndarray, grads: np.ndarray) -> np.ndarray:
     """Each place has weights of its own, the positive gradients (Jiang et al. 2021, doi:10.1109/TIP.2021.3089943)."""
-    return jnp.maximum(grads, 0) * outputs
+    return np.maximum(grads, 0) * outputs
 
 
-def eigen_cam(outputs: Array, grads: Array) -> Array:
+def eigen_cam(outputs: np.ndarray, grads: np.ndarray) -> np.ndarray:
     """The output itself, to be projected; the same for all classes (Muhammad & Yeasin 2020, arXiv:2008.00299)."""
     return outputs
 
 
-def eigen_grad_cam(outputs: Array, grads: Array) -> Array:
+def eigen_grad_cam(outputs: np.ndarray, grads: np.ndarray) -> np.ndarray:
     """The output times the gradient, to be projected."""
     return outputs * grads
 
 
 # name -> (outputs, grads) (N, H', W', D) -> the same shape, which is summed over D, or projected
-METHODS: dict[str, Callable[[Array, Array], Array]] = {
+METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "GradCAM": grad_cam,
     "GradCAM++": grad_cam_plus_plus,
     "XGradCAM": x_grad_cam,
@@ -73,7 +73,7 @@ _PROJECTED = ("EigenCAM", "EigenGradCAM")
 
 
 def maps(outputs: Any, grads: Any, method: str, eigen_smooth: bool = False) -> np.ndarray:
-    """The maps of a layer, (N, H', W') float32, larger where the class is seen; neither clipped nor scaled.
+    """The maps of a layer, (N, H', W') float64, larger where the class is seen; neither clipped nor scaled.
 
     Args:
         outputs: of the layer, (N, H', W', D).
@@ -81,7 +81,8 @@ def maps(outputs: Any, grads: Any, method: str, eigen_smooth: bool = False) -> n
         method: one of `METHODS`.
         eigen_smooth: project on the first principal component instead of summing, which takes noise away.
     """
-    parts = np.asarray(METHODS[method](jnp.asarray(outputs, jnp.float32), jnp.asarray(grads, jnp.float32)))
+    # In float64: XGradCAM divides by sums that may be close to 0.
+    parts = METHODS[method](np.asarray(outputs, np.float64), np.asarray(grads, np.float64))
     if eigen_smooth or method in _PROJECTED:
         return np.stack([_principal(one) for one in parts])
     return parts.sum(-1)

@@ -12,9 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import jaxcls
 import jaxcls.tools
+from jaxcls.config import load_config
 from jaxcls.convert.wrappers import read_weights
 from jaxcls.errors import UserError
+from jaxcls.inspect.saved_scores import SavedScores
+from jaxcls.tools.analyze_results import surest
+from jaxcls.tools.confusion_matrix import most_confused
+from jaxcls.tools.verify_dataset import dataset_of
 
 # tool -> its command line, {workdir} and {tmp} in place of folders; what it prints; the files that it writes
 STARTS = {
@@ -37,6 +43,36 @@ STARTS = {
         ["layers.csv"],
     ),
     "model_summary named": ("--model=lenet5 --depth 1", "parameters: 62,006", []),
+    "eval_metric": ("{workdir}/scores.csv --metrics accuracy,recall --metric_options topk=1", '"recall": ', []),
+    "confusion_matrix": ("{workdir}/scores.json --out={tmp}/m.png --topk=2", " taken for ", ["m.png"]),
+    "analyze_results": (
+        "{workdir}/scores.npz --config={workdir}/config.json --out_dir={tmp}/a --topk=3 --by_class",
+        "/a",
+        ["a"],
+    ),
+    "grad_cam": (
+        "{workdir}/../three.png --ckpt={workdir} --method GradCAM EigenCAM --target_category 3 8 --out={tmp}/c.png",
+        "backbone.bn1: ",
+        ["c.png"],
+    ),
+    "grad_cam preview": ("--ckpt={workdir} --preview_model", "backbone.bn1: 8 x 8 x 16  (default)", []),
+    "browse_dataset": ("--config={workdir}/config.json --number=2 --out={tmp}/b.png", "b.png", ["b.png"]),
+    "browse_dataset mixed": (
+        "--config={workdir}/config.json --number=2 --mixed --mode=transformed --out={tmp}/b.png "
+        "--config.model.train_cfg={{'augments':[{{'type':'BatchMixup','alpha':1.0}}]}}",
+        "b.png",
+        ["b.png"],
+    ),
+    "tsne": (
+        "--ckpt={workdir} --method=pca --out={tmp}/t.png --out_features={tmp}/f.npz",
+        "64 images, 16 features each: ",
+        ["f.npz", "t.png"],
+    ),
+    "benchmark": (
+        "--ckpt={workdir} --batch_size 2 --training --repeats=5 --out={tmp}/s.json",
+        "training       2",
+        ["s.json"],
+    ),
     "find_lr": (
         "--config={workdir}/config.json --iters=24 --start_lr=1e-4 --end_lr=1 --out={tmp}/lr.png",
         "24 iterations, rates 0.0001 to 1: ",
@@ -60,6 +96,24 @@ MISTAKES = {
     "model_summary": ("--model=resnet18 --config=configs/resnet.py", "expected either --model=NAME or --config"),
     "model_summary shape": ("--model=resnet18 --shape 1 2 3 4", "expected H W, H W C, or one side"),
     "model_summary name": ("--model=resnet19", "did you mean 'resnet18'"),
+    "eval_metric": ("{workdir}/scores.npz --metrics acuracy", "'acuracy' is unknown; did you mean 'accuracy'"),
+    "eval_metric option": ("{workdir}/scores.npz --metric_options topk", "'topk'; expected NAME=VALUE"),
+    "eval_metric file": ("{workdir}/config.json", "has no class_scores, no gt_label; write it with evaluate.py"),
+    "confusion_matrix": ("{tmp}/none.npz", "does not exist; expected what evaluate.py --out writes"),
+    "confusion_matrix out": ("{workdir}/scores.npz --out={tmp}/m.gif", r"ends in '\.gif'; allowed: \.png"),
+    "analyze_results": (
+        "{workdir}/scores.npz --config={workdir}/config.json --out_dir={tmp} --config.data.val.split=test[:9]",
+        "data.val has 9 images, the file of scores 64",
+    ),
+    "grad_cam": ("{tmp} --ckpt={workdir} --method GradCam", "'GradCam'; did you mean 'GradCAM'"),
+    "grad_cam class": ("x.png --ckpt={workdir} --target_category 12", "'12' is no class; did you mean '2' or '1'"),
+    "grad_cam none": ("--ckpt={workdir}", "expected one image or several"),
+    "browse_dataset": ("--config={workdir}/config.json --mixed", r"no model\.train_cfg\.augments"),
+    "browse_dataset split": ("--config={workdir}/config.json --split=test2", "--split=test2: not in the config"),
+    "tsne": ("--ckpt={workdir} --stage=nek", "--stage: 'nek'; did you mean 'neck'"),
+    "tsne perplexity": ("--ckpt={workdir} --perplexity=99", "--perplexity: 99.0; expected more than 0 and less than"),
+    "benchmark": ("--batch_size 2", "expected either --ckpt=WORKDIR or --model=NAME"),
+    "benchmark deployed": ("--ckpt={workdir} --training --deploy", "a deployed model is for inference alone"),
     "find_lr": ("--config=configs/resnet.py --start_lr=2 --end_lr=1", "expected 0 < start_lr < end_lr"),
     "kfold": ("--workdir={tmp}/x", "--config is missing"),
     "kfold fold": ("--config=configs/resnet.py --workdir={tmp}/x --fold=5", "fold=5, num_splits=5; expected"),
@@ -109,6 +163,36 @@ def test_every_tool_is_started_here_or_in_tests_of_its_own():
     started = {name.split()[0] for name in STARTS}
     assert tools <= started | others | {"command_line"}
     assert started <= tools
+
+
+def test_saved_scores_give_the_numbers_of_the_evaluation(workdir, tmp_path, capsys):
+    for ending in ("npz", "json", "csv"):
+        line = f"{{workdir}}/scores.{ending} --metrics accuracy log_loss --metric_options topk=1,2"
+        start("eval_metric", line, workdir, tmp_path)
+        assert json.loads(capsys.readouterr().out) == json.loads((workdir / "numbers.json").read_text())
+
+
+def test_features_are_the_networks(workdir, tmp_path):
+    start("tsne", "--ckpt={workdir} --method=pca --out={tmp}/t.png --out_features={tmp}/f.npz", workdir, tmp_path)
+    found = np.load(tmp_path / "f.npz")
+    model = jaxcls.init_model(workdir)
+    dataset = dataset_of(load_config(workdir / "config.json"), "val")
+    images = np.stack([model.preprocess(dataset.source[i]["image"]) for i in range(4)])
+    expected = model.classifier.apply(model.variables, images, method="extract_feat", stage="pre_logits")
+    np.testing.assert_allclose(found["features"][:4], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found["labels"], dataset.labels)
+    centred = found["features"] - found["features"].mean(0)
+    variances = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
+    np.testing.assert_allclose(np.sort((found["points"] ** 2).sum(0))[::-1], variances, rtol=1e-3)
+
+
+def test_the_surest_come_first():
+    scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8], [np.nan, np.nan]])
+    saved = SavedScores(scores, np.array([0, 0, 1, 1, 0]), list("abcde"), ("x", "y"))
+    assert surest(saved, True, 5) == [0, 3]
+    assert surest(saved, False, 5) == [2, 1, 4]
+    assert surest(saved, False, 5, label=0) == [1, 4]
+    assert most_confused(np.array([[5, 2], [3, 4]]), ("x", "y")) == ["y taken for x: 3 of 7", "x taken for y: 2 of 7"]
 
 
 def test_what_is_printed_is_a_config(workdir, tmp_path, capsys):
