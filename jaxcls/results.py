@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,8 @@ class Results:
         self.path: Path = output_file(path, "--out")
         self.items = ITEMS if "all" in items else tuple(item for item in ITEMS if item in items)
         self._topk, self._names = topk, None
-        self._scores, self._labels = tempfile.TemporaryFile(), list[np.ndarray]()  # noqa: SIM115 (closed with self)
+        self._scores, self._labels = tempfile.TemporaryFile(), list[np.ndarray]()  # noqa: SIM115
+        weakref.finalize(self, self._scores.close)
 
     def begin(self, dataset: Any) -> None:
         """Takes the names of the images from their files; without this, or without files, they are numbers."""

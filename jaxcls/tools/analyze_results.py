@@ -60,7 +60,7 @@ def contact_sheet(saved: SavedScores, dataset: Dataset, indices: Sequence[int]) 
 def _tile(saved: SavedScores, dataset: Dataset, index: int) -> Tile:
     true, (taken,) = int(saved.labels[index]), best_class(saved.scores[index : index + 1])
     name = "scores that are not finite" if taken < 0 else f"{saved.classes[taken]} {saved.scores[index].max():.3f}"
-    lines = [
+    lines: list[Line | str] = [
         Path(saved.images[index]).name,
         f"truth: {saved.classes[true]}",
         Line(f"predicted: {name}", RIGHT if taken == true else WRONG),
