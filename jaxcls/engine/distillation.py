@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +27,14 @@ from jaxcls.models.heads.cls_head import WITHOUT_TEACHER, Head
 WHERE = "model.train_cfg.distill"
 
 
-class Trained(NamedTuple):
+@dataclass(frozen=True)
+class Trained:
     """A teacher by itself.
 
     Attributes:
         source: where it is from, for messages.
         classifier: an unbound module.
-        variables: its own.
+        variables: its own, NumPy arrays.
         classes: names.
         image_shape: (H, W, C) of its images.
         normalize: of its images, or None.
@@ -46,10 +49,10 @@ class Trained(NamedTuple):
     normalize: Normalize | None
     by_number: bool = False
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Of all its arrays."""
-        leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(self.variables))
+        leaves = jax.tree_util.tree_leaves_with_path(self.variables)
         parts = ((jax.tree_util.keystr(path), np.ascontiguousarray(leaf)) for path, leaf in leaves)
         return digest(
             *(part for path, leaf in parts for part in (path.encode(), str(leaf.shape).encode(), leaf.tobytes()))

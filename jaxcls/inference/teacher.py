@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+
 from jaxcls import zoo
 from jaxcls.arguments import unknown_keys
 from jaxcls.engine.checkpoints.loading import is_file
 from jaxcls.engine.checkpoints.storage import locate
 from jaxcls.engine.distillation import WHERE, Trained, settings
+from jaxcls.engine.processes import first_process_first
 from jaxcls.errors import UserError, refuse
 from jaxcls.inference.model import Model, init_model
 from jaxcls.inference.named import get_model
@@ -30,10 +33,12 @@ def load_teacher(config: Mapping[str, Any]) -> Trained | None:
     if node is None:
         return None
     try:
-        source, weights, model = _load(node["teacher"])
+        with first_process_first("teacher"):
+            source, weights, model = _load(node["teacher"])
     except UserError as error:
         raise UserError(f"{WHERE}.teacher: {error}") from error
-    values = (model.classifier, model.variables, model.classes, model.image_shape, model.preprocess.normalize)
+    variables = jax.device_get(model.variables)  # the step places them on its devices
+    values = (model.classifier, variables, model.classes, model.image_shape, model.preprocess.normalize)
     return Trained(source, *values, by_number=weights is None or is_file(weights))
 
 

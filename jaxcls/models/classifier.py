@@ -111,9 +111,13 @@ class ImageClassifier(nn.Module):
             taught: the teacher's logits (N, K).
             distillation: how they count.
         """
-        features = self.extract_feat(images, train=True)
-        logits, of_teacher = self.head.student_logits(features, True)
+        features, logits, of_teacher = self.forward_student(images)
         return distillation.losses(self._losses(features, logits, labels), of_teacher, taught)
+
+    def forward_student(self, images: Array) -> tuple[Any, Array, Array]:
+        """In training, features and the logits that learn from the labels and from a teacher."""
+        features = self.extract_feat(images, train=True)
+        return features, *self.head.student_logits(features, True)
 
     def evaluate(
         self, images: Array | Batches, labels: Array, mask: Array | None = None, average: str = "scores"

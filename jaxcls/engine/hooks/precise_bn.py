@@ -100,9 +100,9 @@ def _make_step(network: Any, layers: dict[Path, float], count: int) -> Callable:
 
 def _forward(classifier: nn.Module, variables: Mapping[str, Any], images: Array, labels: Array, key: Array) -> Any:
     """The running statistics after a forward pass as in training."""
-    _, updated = classifier.apply(
-        variables, images, labels, method="forward_train", rngs={"dropout": key}, mutable=["batch_stats"]
-    )
+    needs_teacher = getattr(getattr(classifier, "head", None), "needs_teacher", False)
+    method, arguments = ("forward_student", (images,)) if needs_teacher else ("forward_train", (images, labels))
+    _, updated = classifier.apply(variables, *arguments, method=method, rngs={"dropout": key}, mutable=["batch_stats"])
     return updated.get("batch_stats", {})
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -10,7 +11,7 @@ import pytest
 
 import jaxcls
 from jaxcls.engine.hooks import PreciseBNHook
-from jaxcls.engine.hooks.precise_bn import layers_in_training
+from jaxcls.engine.hooks.precise_bn import _forward, layers_in_training
 from jaxcls.errors import UserError
 from tests.engine import tiny
 
@@ -118,3 +119,12 @@ def test_messages():
         PreciseBNHook().check(SimpleNamespace(by_epoch=False))
     with pytest.raises(UserError, match="num_samples=0, interval=1; allowed: 1 or more"):
         PreciseBNHook(num_samples=0)
+
+
+def test_a_head_that_needs_a_teacher_has_statistics_too():
+    head = {"type": "LeViTClsHead", "num_classes": 10, "in_channels": 16}
+    classifier = jaxcls.build_classifier({**tiny.model(), "head": head})
+    images, labels = jnp.zeros((2, 8, 8, 1)), jnp.zeros(2, jnp.int32)
+    variables = jax.eval_shape(classifier.init, jax.random.key(0), images)
+    found = jax.eval_shape(partial(_forward, classifier), variables, images, labels, jax.random.key(0))
+    assert found.keys() == {"backbone", "head"}
