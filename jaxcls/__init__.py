@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jaxcls.engine.optim.schedules import build_lr_schedule
     from jaxcls.engine.step.train_state import TrainState, create_train_state
     from jaxcls.engine.step.train_step import make_eval_step, make_train_step
+    from jaxcls.export import export_model
     from jaxcls.inference import get_model, inference_model, init_model
     from jaxcls.mmcls import load_mmcls_config
     from jaxcls.models import build_classifier, build_loss
@@ -35,6 +36,7 @@ __all__ = [
     "create_train_state",
     "deploy",
     "evaluate_model",
+    "export_model",
     "get_model",
     "inference_model",
     "init_model",
@@ -59,6 +61,7 @@ _MODULES = {
     "create_train_state": "engine.step.train_state",
     "deploy": "models.deploy",
     "evaluate_model": "api",
+    "export_model": "export",
     "get_model": "inference",
     "inference_model": "inference",
     "init_model": "inference",

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "jaxcls"
 
-ABOVE = ("jaxcls.recipes", "jaxcls.inference", "jaxcls.api", "jaxcls.inspect", "jaxcls.tools")
+ABOVE = ("jaxcls.recipes", "jaxcls.inference", "jaxcls.api", "jaxcls.inspect", "jaxcls.export", "jaxcls.serve", "jaxcls.tools")
 # folder or file of the package -> what it must not import of the package
 FORBIDDEN = {
     "models": (*ABOVE, "jaxcls.zoo", "jaxcls.data", "jaxcls.engine", "jaxcls.metrics"),
@@ -19,7 +19,9 @@ FORBIDDEN = {
     "metrics": (*ABOVE, "jaxcls.models", "jaxcls.data", "jaxcls.engine"),
     "convert": (*ABOVE, "jaxcls.data", "jaxcls.engine"),
     "engine": ABOVE,
-    "inference": ("jaxcls.api", "jaxcls.recipes", "jaxcls.inspect", "jaxcls.tools"),
+    "inference": ("jaxcls.api", "jaxcls.recipes", "jaxcls.inspect", "jaxcls.export", "jaxcls.serve", "jaxcls.tools"),
+    "export": ("jaxcls.api", "jaxcls.recipes", "jaxcls.serve", "jaxcls.tools"),
+    "serve": ("jaxcls.api", "jaxcls.recipes", "jaxcls.export", "jaxcls.tools"),
     "inspect": ("jaxcls.recipes", "jaxcls.visualization", "jaxcls.tools"),
     "visualization": ("jaxcls.recipes", "jaxcls.api", "jaxcls.tools"),
     "zoo": (*ABOVE, "jaxcls.data", "jaxcls.engine", "jaxcls.metrics"),

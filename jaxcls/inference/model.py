@@ -46,6 +46,8 @@ class Model:
         batch_size: how many images a run evaluated at a time, fewer where they are large.
         preprocess: one image -> float32 (H, W, C) as the network sees it (`jaxcls.inference.preprocess.Preprocess`).
         views: test-time augmentation, as the run's `data.tta` says.
+        description: what all this was made of.
+        checkpoint: where the weights are; None: initial ones.
         network: the classifier with its precision, on this process's devices.
 
     Args:
@@ -53,14 +55,20 @@ class Model:
             and `batch_size`.
         checkpoint: a checkpoint's folder or a file, with the arrays; None: initial ones.
         deploy: in the form that `jaxcls.deploy` gives.
+        raw: take the raw weights where the run kept averages.
 
     Raises:
         UserError: these do not fit each other.
     """
 
     def __init__(
-        self, description: Mapping[str, Any], checkpoint: str | os.PathLike | None = None, deploy: bool = False
+        self,
+        description: Mapping[str, Any],
+        checkpoint: str | os.PathLike | None = None,
+        deploy: bool = False,
+        raw: bool = False,
     ) -> None:
+        self.description, self.checkpoint = description, checkpoint
         for folder in description.get("import_from", ()):
             user_code.search(folder)
         self.classes: tuple[str, ...] = tuple(description["classes"])
@@ -72,7 +80,7 @@ class Model:
         dataset = Dataset(GivenImages([], self.classes), self.preprocess.transforms, self.preprocess.normalize)
         self.network = Network(description, dataset, parallel, self.image_shape)
         self.network.check_classes(self.classes, f"checkpoint {checkpoint}" if checkpoint else "data.train")
-        variables = self._load(checkpoint)
+        variables = self._load(checkpoint, raw)
         if deploy:
             self.network, variables = self.network.deployed(variables)
         self.classifier: nn.Module = self.network.classifier
@@ -80,10 +88,11 @@ class Model:
         self._eval_steps: dict[Views | None, Callable[..., Any]] = {}
         self._feature_steps: dict[str, Callable[..., Any]] = {}
 
-    def _load(self, checkpoint: str | os.PathLike | None) -> Mapping[str, Any]:
+    def _load(self, checkpoint: str | os.PathLike | None, raw: bool) -> Mapping[str, Any]:
         if checkpoint is None:
             return self.network.init(jax.random.key(0))
-        return load_variables(self.network.classifier, self.network.shapes, checkpoint)[0]
+        averaged_and_raw = load_variables(self.network.classifier, self.network.shapes, checkpoint)
+        return averaged_and_raw[raw]
 
     def evaluator(
         self,
@@ -170,6 +179,7 @@ def init_model(
     workdir_or_config: str | os.PathLike | ConfigDict | Mapping[str, Any],
     checkpoint: str | os.PathLike | None = None,
     deploy: bool = False,
+    raw: bool = False,
 ) -> Model:
     """A trained model, ready to use. No data is needed: the checkpoint says what there is to know.
 
@@ -179,6 +189,7 @@ def init_model(
         checkpoint: the weights for it, as `load_checkpoint` takes them; None: the work directory's own. A config
             without one has initial weights, and takes the names of its classes from its data.
         deploy: in the form that `jaxcls.deploy` gives: branches merged, BatchNorm folded.
+        raw: take the raw weights where the run kept averages.
 
     Raises:
         UserError: there is no checkpoint, or it does not fit.
@@ -196,9 +207,9 @@ def init_model(
             )
         workdir, folder = locate(given)
         if checkpoint is None and is_described(meta := read_meta(folder)):
-            return Model(meta, folder, deploy)
+            return Model(meta, folder, deploy, raw)
         given, checkpoint = load_config(workdir / "config.json"), checkpoint or folder
     config = complete(given)
     if checkpoint is None:
         return Model(describe_from_data(config), None, deploy)
-    return Model(description_of(checkpoint, config), checkpoint, deploy)
+    return Model(description_of(checkpoint, config), checkpoint, deploy, raw)

@@ -52,7 +52,10 @@ def get_model(name: str, pretrained: bool | str | os.PathLike = False, deploy: b
 
 
 def find_model(
-    checkpoint: str | os.PathLike, config: ConfigDict | Mapping[str, Any] | None = None, deploy: bool = False
+    checkpoint: str | os.PathLike,
+    config: ConfigDict | Mapping[str, Any] | None = None,
+    deploy: bool = False,
+    raw: bool = False,
 ) -> Model:
     """The trained model that a command's `--ckpt` stands for.
 
@@ -61,12 +64,13 @@ def find_model(
             published weights are fetched. A file that is called as a published one is of that model.
         config: of the network; other files need it.
         deploy: as `init_model` takes it.
+        raw: as there.
 
     Raises:
         UserError: it is none of these, or does not fit.
     """
     if config is not None:
-        return init_model(config, checkpoint, deploy)
+        return init_model(config, checkpoint, deploy, raw)
     given = os.fspath(checkpoint)
     if "://" in given or is_file(given):
         if (name := _published_as(given)) is None:
@@ -75,7 +79,7 @@ def find_model(
             )
         return get_model(name, given, deploy)
     if expand(given).exists():
-        return init_model(given, deploy=deploy)
+        return init_model(given, deploy=deploy, raw=raw)
     names = zoo.list_models()
     try:
         zoo.find(given)

@@ -48,7 +48,7 @@ class AlexNet(Backbone):
             return (x,)
         if x.shape[1:3] != (6, 6):
             raise UserError(f"AlexNet: images of {size[0]}x{size[1]} pixels; with num_classes it needs 224x224")
-        x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+        x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
         for place in (1, 4):
             x = nn.Dropout(0.5)(x, deterministic=not train)
             x = nn.relu(Linear(4096, name=f"classifier.{place}")(x))

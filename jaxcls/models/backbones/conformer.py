@@ -95,7 +95,7 @@ class FCUDown(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train` reaches the norm."""
         x = avg_pool(x, self.stride)  # before the 1x1 convolution, which is the same and cheaper
-        x = _conv(self.width, 1, "conv_project", use_bias=True)(x).reshape(len(x), -1, self.width)
+        x = _conv(self.width, 1, "conv_project", use_bias=True)(x).reshape(x.shape[0], -1, self.width)
         return build_activation({"type": "GELU"})(LayerNorm(_EPS, name="ln")(x, train))
 
 
@@ -108,7 +108,7 @@ class FCUUp(nn.Module):
     @nn.compact
     def __call__(self, x: Array, size: tuple[int, int], train: bool = False) -> Array:
         """`size`: (H, W)."""
-        x = _conv(self.width, 1, "conv_project", use_bias=True)(x.reshape(len(x), *size, -1))
+        x = _conv(self.width, 1, "conv_project", use_bias=True)(x.reshape(x.shape[0], *size, -1))
         x = nn.relu(BatchNorm(_EPS, name="bn")(x, train))
         return x.repeat(self.stride, 1).repeat(self.stride, 2)
 
@@ -274,10 +274,12 @@ class Conformer(Backbone):
         width, stride = self.settings["embed_dims"], self.patch_size // 4
         x = max_pool(nn.relu(BatchNorm(name="bn1")(_conv(64, 7, "conv1", stride=2, padding=3)(x), train)), 3, 2, 1)
         x = jnp.pad(x, ((0, 0), (0, -x.shape[1] % stride), (0, -x.shape[2] % stride), (0, 0)))
-        tokens = _conv(width, stride, "trans_patch_conv", use_bias=True, stride=stride)(x).reshape(len(x), -1, width)
+        tokens = _conv(width, stride, "trans_patch_conv", use_bias=True, stride=stride)(x).reshape(
+            x.shape[0], -1, width
+        )
         if self.with_cls_token:
             cls_token = self.param("cls_token", trunc_normal(std=0.02), (1, 1, width), jnp.float32).astype(x.dtype)
-            tokens = jnp.concatenate([jnp.broadcast_to(cls_token, (len(x), 1, width)), tokens], axis=1)
+            tokens = jnp.concatenate([jnp.broadcast_to(cls_token, (x.shape[0], 1, width)), tokens], axis=1)
         x, _ = ConvBlock(self._channels(0), with_residual_conv=True, name="conv_1")(x, train)
         layer = encoder_layer(width, self.settings["num_heads"], self.mlp_ratio, self.qkv_bias, 0.0, "trans_1")
         return x, layer(tokens, train)

@@ -211,7 +211,7 @@ class EfficientFormer(Backbone):
             x, size = self._stage(x, index, self.trains(index + 1, train))
             if index in self.returned:
                 is_map = x.ndim == 4 or self.reshape_last_feat
-                y = x.reshape(len(x), *size, -1) if is_map else x
+                y = x.reshape(x.shape[0], *size, -1) if is_map else x
                 norm_cfg = {"type": "GN", "num_groups": 1} if is_map else LN
                 outputs.append(build_norm(norm_cfg, f"norm{index}")(y, train))
         return tuple(outputs)
@@ -226,7 +226,7 @@ class EfficientFormer(Backbone):
         first_vit = depths[index] - self.settings["vit_num"] if index == _VIT_STAGE else depths[index] + 1
         for i, rate in enumerate(drop_path_rates(self.drop_path_rate, depths)[index]):
             if i == first_vit:  # flattening has a number in the original, as a layer has
-                x, number = x.reshape(len(x), -1, width), number + 1
+                x, number = x.reshape(x.shape[0], -1, width), number + 1
             arguments = (self.pool_size, self.mlp_ratios, self.act_cfg, self.drop_rate, rate, self.use_layer_scale)
             x = MetaBlock(*arguments, name=f"network.{index}.{number}")(x, train)
             number += 1

@@ -117,7 +117,7 @@ class MlpMixer(Backbone):
             raise UserError(f"MlpMixer: images of {x.shape[1:3]} pixels; expected img_size={pair(self.img_size)}")
         depth, outputs = self.num_outputs, []
         x = self._patch_embed()(x, train)
-        x = x.reshape(len(x), -1, x.shape[-1])
+        x = x.reshape(x.shape[0], -1, x.shape[-1])
         for index in range(depth):
             x = self._layer(index)(x, train)
             if index == depth - 1:

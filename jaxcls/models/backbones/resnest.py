@@ -51,8 +51,8 @@ class SplitAttentionConv2d(nn.Module):
         values = logits.astype(jnp.float32)
         if self.radix == 1:
             return jax.nn.sigmoid(values).astype(logits.dtype)[..., None, :]
-        values = values.reshape(len(logits), 1, 1, self.groups, self.radix, -1).swapaxes(3, 4)
-        return jax.nn.softmax(values, axis=3).reshape(len(logits), 1, 1, self.radix, -1).astype(logits.dtype)
+        values = values.reshape(logits.shape[0], 1, 1, self.groups, self.radix, -1).swapaxes(3, 4)
+        return jax.nn.softmax(values, axis=3).reshape(logits.shape[0], 1, 1, self.radix, -1).astype(logits.dtype)
 
 
 class SplitAttentionBottleneck(GroupedBottleneck):

@@ -213,7 +213,7 @@ class T2T_ViT(Backbone):
             if index == self.num_layers - 1 and self.final_norm:
                 x = build_norm(self.norm_cfg, "norm")(x, train)
             if index in self.returned:
-                patches = (x[:, 1:] if self.with_cls_token else x).reshape(len(x), height, width, -1)
+                patches = (x[:, 1:] if self.with_cls_token else x).reshape(x.shape[0], height, width, -1)
                 outputs.append((patches, x[:, 0]) if self.output_cls_token else patches)
         return tuple(outputs)
 

@@ -160,7 +160,7 @@ class TNT(Backbone):
         if x.shape[1:3] != pair(self.img_size):
             raise UserError(f"TNT: images of {x.shape[1]}x{x.shape[2]} pixels, but img_size={self.img_size!r}")
         pixels = self._pixels(x)
-        patches = self._patches(pixels.reshape(len(x), self.grid[0] * self.grid[1], -1), train)
+        patches = self._patches(pixels.reshape(x.shape[0], self.grid[0] * self.grid[1], -1), train)
         rates = drop_path_rates(self.drop_path_rate, [self.settings["num_layers"]])[0]
         for index, rate in enumerate(rates):
             inner, outer = (self._block(self.settings[f"num_heads_{kind}"], rate) for kind in ("inner", "outer"))

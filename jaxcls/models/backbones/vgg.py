@@ -117,7 +117,7 @@ class VGG(Backbone):
                 f"VGG: images of {size[0]}x{size[1]} pixels give a map {x.shape[1:]}; num_classes needs (7, 7, 512), "
                 "which 224x224 give"
             )
-        x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+        x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
         for place in (0, 3):
             x = nn.relu(Linear(4096, name=f"classifier.{place}")(x))
             x = nn.Dropout(0.5)(x, deterministic=not train)

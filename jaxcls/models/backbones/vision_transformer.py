@@ -279,7 +279,7 @@ class VisionTransformer(Backbone):
         if patch_norm is not None:
             patches = patch_norm(jnp.mean(patches, 1, dtype=jnp.float32).astype(x.dtype), train)
         else:
-            patches = patches.reshape(len(x), *size, -1)
+            patches = patches.reshape(x.shape[0], *size, -1)
         if self.out_type is not None or not self.output_cls_token:
             return patches
         return (patches, *(x[:, i] for i in range(count)))

@@ -41,7 +41,7 @@ class CSRAModule(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         scores = _Scores(self.num_classes, name="head")(x).astype(jnp.float32)
-        scores = scores.reshape(len(x), -1, self.num_classes)
+        scores = scores.reshape(x.shape[0], -1, self.num_classes)
         if self.temperature == _MAXIMUM:
             peak = scores.max(1)
         else:

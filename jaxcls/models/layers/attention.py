@@ -15,6 +15,7 @@ from jaxcls.errors import UserError
 from jaxcls.models.layers.conv import Linear
 from jaxcls.models.layers.initializers import constant, xavier
 from jaxcls.models.layers.layer_scale import LayerScale
+from jaxcls.models.layers.platforms import platform_dependent
 
 
 def attention(
@@ -42,7 +43,7 @@ def attention(
     plain = partial(_attention, bias=bias, scale=scale, dropout=dropout)
     if bias is None and dropout is None and not isinstance(scale, Array) and _has_fused_kernel(query, value):
         fused = partial(jax.nn.dot_product_attention, scale=scale, implementation="cudnn")
-        return jax.lax.platform_dependent(query, key, value, cuda=fused, default=plain)
+        return platform_dependent(query, key, value, cuda=fused, default=plain)
     return plain(query, key, value)
 
 

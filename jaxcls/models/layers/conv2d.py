@@ -19,6 +19,7 @@ import numpy as np
 from jax import lax
 
 from jaxcls.models.layers.pixels import require_pixels
+from jaxcls.models.layers.platforms import platform_dependent
 
 # A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps. ConvMixer has 9x9.
 _MOST_TAPS = 81
@@ -70,7 +71,7 @@ def conv2d(
         if not _is_narrow(x.shape, kernel.shape):
             return dense(x, kernel, window)
     anywhere, on_cpu = (partial(form, window=window, groups=groups) for form in (dense, _on_cpu))
-    return lax.platform_dependent(x, kernel, cpu=on_cpu, default=anywhere)
+    return platform_dependent(x, kernel, cpu=on_cpu, default=anywhere)
 
 
 def _fits(x: jax.Array, kernel: jax.Array, groups: int) -> bool:
@@ -152,6 +153,8 @@ def _output_size(shape: tuple[int, ...], taps: tuple[int, ...], window: Window) 
 def _pad(x: jax.Array, padding: Sequence[tuple[int, int]], between: Sequence[int] = (0, 0)) -> jax.Array:
     """`x` with zeros around its rows and columns (a negative number crops) and `between` them."""
     edges = [(low, high, inner) for (low, high), inner in zip(padding, between, strict=True)]
+    if not any(map(any, edges)):
+        return x
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
 
 
@@ -174,7 +177,7 @@ def disjoint(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     right = width if columns == 1 else window.stride[1]
     (top, _), (left, _) = window.padding
     ends = ((top, rows * down - x.shape[1] - top), (left, columns * right - x.shape[2] - left))
-    x = _pad(x, ends).reshape(len(x), rows, down, columns, right, channels)[:, :, :height, :, :width]
+    x = _pad(x, ends).reshape(x.shape[0], rows, down, columns, right, channels)[:, :, :height, :, :width]
     return jnp.einsum("nhawbc,abco->nhwo", x, kernel)
 
 

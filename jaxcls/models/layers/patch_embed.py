@@ -127,4 +127,4 @@ def unfold(x: Array, kernel_size: tuple[int, int], window: Window) -> Array:
         for top in range(0, height * below, below)
         for left in range(0, width * beside, beside)
     ]
-    return jnp.stack(taps, axis=-1).reshape(len(x), rows, columns, -1)
+    return jnp.stack(taps, axis=-1).reshape(x.shape[0], rows, columns, -1)

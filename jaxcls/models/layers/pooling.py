@@ -35,7 +35,7 @@ def max_pool(x: Array, window: int, stride: int, padding: int = 0, ceil_mode: bo
         ImageSizeError: the window does not fit.
     """
     (rows, columns), sides = _windows(x, window, stride, padding, ceil_mode)
-    y = nn.max_pool(x, (window, window), (stride, stride), [(low, max(high, 0)) for low, high in sides])
+    y = nn.max_pool(x, (window, window), (stride, stride), padding=[(low, max(high, 0)) for low, high in sides])
     return y[:, :rows, :columns]
 
 

@@ -1,0 +1,136 @@
+"""Exported models, run by what docs/export.md shows, without jaxcls."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+
+import jaxcls
+from jaxcls.errors import UserError
+from jaxcls.export.program import Program
+from jaxcls.inference import Model
+from jaxcls.tools import export as tool
+from tests.conftest import ROOT
+from tests.models.families import FAMILIES
+from tests.models.filled import filled
+
+NORMALIZE = {"type": "Normalize", "mean": [120.0] * 3, "std": [60.0] * 3}
+
+
+class Filled(Model):
+    """With weights of a trained network's order, without compiling the initial ones."""
+
+    def _load(self, checkpoint, raw):
+        return filled(self.classifier, np.zeros((1, *self.image_shape), np.float32))
+
+
+def model_of(name, precision="float32"):
+    """The small variant with filled weights, for uint8 images of its size."""
+    family = FAMILIES[name]
+    config = {
+        "type": "ImageClassifier",
+        "backbone": {"type": name, **family.arguments},
+        "neck": family.neck,
+        "head": {"type": family.head},
+    }
+    if family.width is not None:
+        config["head"] |= {"num_classes": 8, "in_channels": family.width}
+    shape = (family.size, family.size, family.channels)
+    pipeline = [{**NORMALIZE, "mean": [120.0] * shape[2], "std": [60.0] * shape[2]}]
+    description = {"model": config, "precision": precision, "classes": [f"class {k}" for k in range(8)]}
+    return Filled({**description, "image_shape": shape, "pipeline": pipeline, "batch_size": 8})
+
+
+def pictures(model, count=3):
+    return np.random.default_rng(0).integers(0, 256, (count, *model.image_shape), np.uint8)
+
+
+def documented_loader():
+    """The code of the docs; it imports what it may."""
+    (code,) = re.findall(r"```python\n(import json\n.*?)```", (ROOT / "docs/export.md").read_text(), re.DOTALL)
+    names = {alias.name for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)}
+    assert names <= {"json", "pathlib", "jax", "numpy"}
+    exec(code, space := {})
+    return space["load"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_of("LeNet5")
+
+
+def test_scores_are_those_of_an_evaluation(model, tmp_path):
+    images = pictures(model)
+    expected = np.stack([row["class_scores"] for row in jaxcls.inference_model(model, list(images))])
+    description, score = documented_loader()(jaxcls.export_model(model, tmp_path / "plain"))
+    for count in (3, 1):
+        scores = score(images[:count])
+        assert (scores.dtype, scores.shape) == (np.float32, (count, 8))
+        np.testing.assert_allclose(scores, expected[:count], atol=1e-5, rtol=0)
+    assert description["classes"] == list(model.classes)
+    assert description["input"] == {
+        "name": "images",
+        "dtype": "uint8",
+        "shape": ["batch", *model.image_shape],
+        "channels": "RGB",
+    }
+    assert description["preprocessing"]["in_the_program"] == [NORMALIZE]
+    assert description["platforms"] == ["cpu", "cuda", "tpu"]
+
+
+def test_an_earlier_export_is_replaced_and_nothing_else(model, tmp_path):
+    folder = jaxcls.export_model(model, tmp_path / "out")
+    (folder / "weights.npz").write_bytes(b"old")
+    documented_loader()(jaxcls.export_model(model, folder))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("precious")
+    with pytest.raises(UserError, match="no earlier export"):
+        jaxcls.export_model(model, tmp_path / "mine")
+    with pytest.raises(UserError, match="does not exist"):
+        jaxcls.export_model(model, tmp_path / "no" / "where")
+    with pytest.raises(UserError, match=r"format='tflite'.*onnx, stablehlo"):
+        jaxcls.export_model(model, tmp_path / "new", format="tflite")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_the_programs_own(tmp_path, precision):
+    model = model_of("ResNet_CIFAR", precision=precision)
+    images = pictures(model)
+    _, score = documented_loader()(jaxcls.export_model(model, tmp_path / "out"))
+    expected = [row["class_scores"] for row in jaxcls.inference_model(model, list(images))]
+    np.testing.assert_allclose(score(images), np.stack(expected), atol=1e-2, rtol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("deploy", [False, True], ids=["trained", "deployed"])
+def test_every_family(name, deploy, tmp_path):
+    model = model_of(name)
+    images = pictures(model)
+    program = Program(model)
+    expected = np.asarray(jax.jit(program)(list(program.weights.values()), images))
+    _, score = documented_loader()(jaxcls.export_model(model, tmp_path / "out", deploy=deploy))
+    for count in (1, 3):
+        np.testing.assert_allclose(score(images[:count]), expected[:count], atol=1e-5, rtol=0)
+
+
+def test_the_command(monkeypatch, tmp_path, capsys, model):
+    opened = []
+
+    def open_model(*arguments, **options):
+        opened.append((arguments, options))
+        return model
+
+    monkeypatch.setattr(tool, "open_model", open_model)
+    tool.main(["work_dirs/mine", f"--out={tmp_path / 'out'}", "--raw", "--deploy"])
+    assert opened == [(("work_dirs/mine",), {"config": None, "raw": True})]
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["deployed"]
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out")
