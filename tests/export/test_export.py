@@ -13,41 +13,10 @@ import pytest
 import jaxcls
 from jaxcls.errors import UserError
 from jaxcls.export.program import Program
-from jaxcls.inference import Model
 from jaxcls.tools import export as tool
 from tests.conftest import ROOT
 from tests.models.families import FAMILIES
-from tests.models.filled import filled
-
-NORMALIZE = {"type": "Normalize", "mean": [120.0] * 3, "std": [60.0] * 3}
-
-
-class Filled(Model):
-    """With weights of a trained network's order, without compiling the initial ones."""
-
-    def _load(self, checkpoint, raw):
-        return filled(self.classifier, np.zeros((1, *self.image_shape), np.float32))
-
-
-def model_of(name, precision="float32"):
-    """The small variant with filled weights, for uint8 images of its size."""
-    family = FAMILIES[name]
-    config = {
-        "type": "ImageClassifier",
-        "backbone": {"type": name, **family.arguments},
-        "neck": family.neck,
-        "head": {"type": family.head},
-    }
-    if family.width is not None:
-        config["head"] |= {"num_classes": 8, "in_channels": family.width}
-    shape = (family.size, family.size, family.channels)
-    pipeline = [{**NORMALIZE, "mean": [120.0] * shape[2], "std": [60.0] * shape[2]}]
-    description = {"model": config, "precision": precision, "classes": [f"class {k}" for k in range(8)]}
-    return Filled({**description, "image_shape": shape, "pipeline": pipeline, "batch_size": 8})
-
-
-def pictures(model, count=3):
-    return np.random.default_rng(0).integers(0, 256, (count, *model.image_shape), np.uint8)
+from tests.small_models import model_of, pictures
 
 
 def documented_loader():
@@ -80,7 +49,7 @@ def test_scores_are_those_of_an_evaluation(model, tmp_path):
         "shape": ["batch", *model.image_shape],
         "channels": "RGB",
     }
-    assert description["preprocessing"]["in_the_program"] == [NORMALIZE]
+    assert description["preprocessing"]["in_the_program"] == model.description["pipeline"]
     assert description["platforms"] == ["cpu", "cuda", "tpu"]
 
 
