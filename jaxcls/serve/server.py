@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from jaxcls.errors import UserError
+from jaxcls.serve.app import Service
 from jaxcls.serve.limits import Limits
 
 HEADER_SECONDS = 10.0
@@ -57,9 +58,13 @@ class ImpatientProtocol(H11Protocol):
 class Server(uvicorn.Server):
     """Ends on SIGTERM or Ctrl-C with the status 0, after it has answered what has come in."""
 
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """First the answers tell clients to close their connections, then nobody is let in, then all ends."""
-        self.config.loaded_app.state.service.is_stopping = True
+        self._service.is_stopping = True
         await asyncio.sleep(_LAST_CALL)
         for server in self.servers:
             server.close()
@@ -99,8 +104,9 @@ def run(app: Starlette, bound: socket.socket, limits: Limits) -> None:
         log_config=None,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         limit_concurrency=limits.connections,
         timeout_keep_alive=60,
     )
-    Server(config).run([bound])
+    Server(config, app.state.service).run([bound])
