@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxcls.errors import UserError
 from jaxcls.export.program import Program
-from jaxcls.models.layers.platforms import default_forms
+from jaxcls.models.layers.platforms import leaving_jax
 
 OPSET = 21
 _INSTALL = "pip install 'jaxcls[onnx]' && pip install --no-deps 'jax2onnx>=0.17'"
@@ -31,7 +31,7 @@ def write(program: Program, folder: Path) -> dict[str, Any]:
     weights = [jnp.asarray(array) for array in program.weights.values()]
     images = jax.ShapeDtypeStruct(("batch", *program.image.shape), program.image.dtype)  # type: ignore[arg-type]
     try:
-        with default_forms():
+        with leaving_jax():
             to_onnx(
                 lambda images: program(weights, images),
                 [images],

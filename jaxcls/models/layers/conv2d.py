@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from jaxcls.models.layers.pixels import require_pixels
-from jaxcls.models.layers.platforms import platform_dependent
+from jaxcls.models.layers.platforms import leaves_jax, platform_dependent
 
 # A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps. ConvMixer has 9x9.
 _MOST_TAPS = 81
@@ -155,6 +155,12 @@ def _pad(x: jax.Array, padding: Sequence[tuple[int, int]], between: Sequence[int
     edges = [(low, high, inner) for (low, high), inner in zip(padding, between, strict=True)]
     if not any(map(any, edges)):
         return x
+    if leaves_jax() and not any(between):
+        grown = jnp.pad(x, ((0, 0), *((max(low, 0), max(high, 0)) for low, high in padding), (0, 0)))
+        (top, bottom), (left, right) = (
+            (max(-low, 0), size - max(-high, 0)) for (low, high), size in zip(padding, grown.shape[1:3], strict=True)
+        )
+        return grown[:, top:bottom, left:right]
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
 
 

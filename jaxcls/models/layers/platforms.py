@@ -9,21 +9,24 @@ from typing import Any
 
 import jax
 
-_default_alone: ContextVar[bool] = ContextVar("default_alone", default=False)
+_leaving: ContextVar[bool] = ContextVar("leaving", default=False)
 
 
 def platform_dependent(*operands: Any, default: Callable[..., Any], **forms: Callable[..., Any]) -> Any:
-    """As `jax.lax.platform_dependent`; inside `default_forms` the default alone is traced."""
-    return (
-        default(*operands) if _default_alone.get() else jax.lax.platform_dependent(*operands, default=default, **forms)
-    )
+    """As `jax.lax.platform_dependent`; inside `leaving_jax` the default alone is traced."""
+    return default(*operands) if leaves_jax() else jax.lax.platform_dependent(*operands, default=default, **forms)
+
+
+def leaves_jax() -> bool:
+    """Whether what is traced is for another runtime, whose converters know the plainest forms alone."""
+    return _leaving.get()
 
 
 @contextmanager
-def default_forms() -> Iterator[None]:
-    """For programs that leave JAX: what is traced inside holds no choice of a platform."""
-    token = _default_alone.set(True)
+def leaving_jax() -> Iterator[None]:
+    """What is traced inside is for another runtime."""
+    token = _leaving.set(True)
     try:
         yield
     finally:
-        _default_alone.reset(token)
+        _leaving.reset(token)

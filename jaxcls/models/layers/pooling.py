@@ -7,6 +7,7 @@ from flax import linen as nn
 from jax import Array, lax
 
 from jaxcls.models.layers.pixels import require_pixels
+from jaxcls.models.layers.platforms import leaves_jax
 
 Sides = list[tuple[int, int]]
 
@@ -35,8 +36,19 @@ def max_pool(x: Array, window: int, stride: int, padding: int = 0, ceil_mode: bo
         ImageSizeError: the window does not fit.
     """
     (rows, columns), sides = _windows(x, window, stride, padding, ceil_mode)
-    y = nn.max_pool(x, (window, window), (stride, stride), padding=[(low, max(high, 0)) for low, high in sides])
+    padded: str | Sides = [(low, max(high, 0)) for low, high in sides]
+    if leaves_jax():
+        x, padded = jnp.pad(x, ((0, 0), *padded, (0, 0)), constant_values=-jnp.inf), "VALID"
+    y = nn.max_pool(x, window_shape=(window, window), strides=(stride, stride), padding=padded)
     return y[:, :rows, :columns]
+
+
+def _sums(x: Array, window: int, stride: int, padded: Sides) -> Array:
+    """The sum over each window."""
+    if leaves_jax():
+        x = jnp.pad(x, ((0, 0), *padded, (0, 0)))
+        return nn.avg_pool(x, window_shape=(window, window), strides=(stride, stride), padding="VALID") * window**2
+    return nn.pooling.pool(x, 0.0, lax.add, (window, window), (stride, stride), padded)
 
 
 def avg_pool(
@@ -63,7 +75,7 @@ def avg_pool(
     if stride == window and not padding and not ceil_mode:
         return avg_pool(x[:, : rows * window, : columns * window], window)
     padded = [(low, max(high, 0)) for low, high in sides]
-    sums = nn.pooling.pool(x, 0.0, lax.add, (window, window), (stride, stride), padded)
+    sums = _sums(x, window, stride, padded)
     counted = padding if count_include_pad else 0
     down, across = (
         [_covered(i * stride - padding, window, size, counted) for i in range(count)]

@@ -1,0 +1,44 @@
+"""Every family in onnxruntime. It needs what CONTRIBUTING.md says."""
+
+from __future__ import annotations
+
+import builtins
+
+import jax
+import numpy as np
+import pytest
+
+import jaxcls
+from jaxcls.errors import UserError
+from jaxcls.export.program import Program
+from tests.models.families import FAMILIES
+from tests.small_models import model_of, pictures
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family(name, tmp_path):
+    import onnxruntime
+
+    model = model_of(name)
+    images, program = pictures(model), Program(model)
+    expected = np.asarray(jax.jit(program)(list(program.weights.values()), images))
+    folder = jaxcls.export_model(model, tmp_path / "out", format="onnx")
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    for count in (1, 3):
+        (scores,) = session.run(["scores"], {"images": images[:count]})
+        np.testing.assert_allclose(scores, expected[:count], atol=1e-4, rtol=0)
+
+
+def test_what_is_missing_is_named(tmp_path, monkeypatch):
+    imported = builtins.__import__
+
+    def without(name, *rest):
+        if name.startswith("jax2onnx"):
+            raise ImportError("No module named 'jax2onnx'")
+        return imported(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UserError, match="No module named 'jax2onnx'.*--no-deps"):
+        jaxcls.export_model(model_of("LeNet5"), tmp_path / "out", format="onnx")
+    assert not any(tmp_path.iterdir())
