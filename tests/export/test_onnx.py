@@ -39,6 +39,6 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
         return imported(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UserError, match="No module named 'jax2onnx'.*--no-deps"):
+    with pytest.raises(UserError, match=r"No module named 'jax2onnx'.*--no-deps"):
         jaxcls.export_model(model_of("LeNet5"), tmp_path / "out", format="onnx")
     assert not any(tmp_path.iterdir())
