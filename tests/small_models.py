@@ -13,10 +13,10 @@ class Filled(Model):
     """With weights of a trained network's order; `checkpoint`, a number as text, is their seed."""
 
     def _load(self, checkpoint, raw):
-        return filled(self.classifier, np.zeros((1, *self.image_shape), np.float32), int(checkpoint or 1))
+        return filled(self.network.classifier, np.zeros((1, *self.image_shape), np.float32), int(checkpoint or 1))
 
 
-def model_of(name, precision="float32", seed="1"):
+def model_of(name, precision="float32", seed="1", deploy=False):
     """The small variant of a family for uint8 images of its size, of eight classes."""
     family = FAMILIES[name]
     config = {
@@ -37,7 +37,7 @@ def model_of(name, precision="float32", seed="1"):
         "pipeline": [normalize],
         "batch_size": 8,
     }
-    return Filled(description, seed)
+    return Filled(description, seed, deploy)
 
 
 def pictures(model, count=3):

@@ -11,7 +11,15 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "jaxcls"
 
-ABOVE = ("jaxcls.recipes", "jaxcls.inference", "jaxcls.api", "jaxcls.inspect", "jaxcls.export", "jaxcls.serve", "jaxcls.tools")
+ABOVE = (
+    "jaxcls.recipes",
+    "jaxcls.inference",
+    "jaxcls.api",
+    "jaxcls.inspect",
+    "jaxcls.export",
+    "jaxcls.serve",
+    "jaxcls.tools",
+)
 # folder or file of the package -> what it must not import of the package
 FORBIDDEN = {
     "models": (*ABOVE, "jaxcls.zoo", "jaxcls.data", "jaxcls.engine", "jaxcls.metrics"),

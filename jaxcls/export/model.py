@@ -15,22 +15,22 @@ from jaxcls.errors import UserError, close_names
 from jaxcls.export import onnx, stablehlo
 from jaxcls.export.program import Program
 from jaxcls.inference.model import Model
+from jaxcls.models.deploy import DeployedClassifier
 from jaxcls.paths import expand
 
 FORMATS = {"stablehlo": stablehlo.write, "onnx": onnx.write}
 _DESCRIPTION = "model.json"
 
 
-def export_model(model: Model, out: str | os.PathLike, format: str = "stablehlo", deploy: bool = False) -> Path:
+def export_model(model: Model, out: str | os.PathLike, format: str = "stablehlo") -> Path:
     """Writes a model's scores as a program for any number of images.
 
     The program normalises the images itself. Reading, resizing and cropping them stays outside; `model.json` says how.
 
     Args:
-        model: what `init_model` gives.
+        model: what `init_model` gives, in its quickest form with `deploy=True` there.
         out: the folder; an earlier export in it is replaced.
         format: `stablehlo`: `model.stablehlo`, for CPU, CUDA and TPU, and `weights.npz`; `onnx`: `model.onnx`.
-        deploy: merge branches and fold BatchNorm first, as `jaxcls.deploy` does.
 
     Returns:
         the folder.
@@ -42,10 +42,10 @@ def export_model(model: Model, out: str | os.PathLike, format: str = "stablehlo"
     if format not in FORMATS:
         raise UserError(f"format={format!r}; {close_names(format, FORMATS)}")
     folder = _folder(out)
-    program = Program(model, deploy)
+    program = Program(model)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
         written = FORMATS[format](program, Path(made))
-        description = {"format": format, **written, **_describe(model, program), "deployed": deploy}
+        description = {"format": format, **written, **_describe(model, program)}
         Path(made, _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         folder.mkdir(exist_ok=True)
         for old in folder.iterdir():
@@ -92,6 +92,7 @@ def _describe(model: Model, program: Program) -> dict[str, Any]:
         },
         "model": model.description["model"],
         "precision": model.description["precision"],
+        "deployed": isinstance(model.classifier, DeployedClassifier),
         "checkpoint": None if model.checkpoint is None else str(model.checkpoint),
         "versions": {"jaxcls": jaxcls.__version__, "jax": jax.__version__},
     }

@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from jaxcls.errors import UserError
 from jaxcls.inference.model import Model
+from jaxcls.results import best_classes
 from jaxcls.serve.batcher import Batcher
 from jaxcls.serve.limits import Admission, Limits, decode
 from jaxcls.serve.monitoring import Monitoring
@@ -237,12 +238,11 @@ def _topk(request: Request) -> int:
 
 def _result(scores: np.ndarray, classes: tuple[str, ...], topk: int, with_scores: bool) -> dict[str, object]:
     """As `predict --out` writes it."""
-    order = np.argsort(-scores, kind="stable")[:topk]
-    best = [{"label": int(label), "class": classes[label], "score": float(scores[label])} for label in order]
+    if not np.isfinite(scores).all():
+        raise HTTPException(500, "the scores are not finite")
+    best = best_classes(scores, classes, topk)
     return {
-        "pred_label": best[0]["label"],
-        "pred_class": best[0]["class"],
-        "pred_score": best[0]["score"],
+        **{f"pred_{key}": best[0][key] for key in ("label", "class", "score")},
         "topk": best,
         **({"class_scores": [float(score) for score in scores]} if with_scores else {}),
     }

@@ -151,6 +151,6 @@ def decode(data: bytes, preprocess: Preprocess, limits: Limits) -> np.ndarray:
     if width * height > limits.pixels:
         raise HTTPException(413, f"{width}x{height} pixels, at most {limits.pixels}")
     try:
-        return preprocess.pixels(data)
+        return preprocess.on_host({"image": data})["image"]
     except UserError as error:
         raise HTTPException(422, str(error)) from error

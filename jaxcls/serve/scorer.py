@@ -20,14 +20,14 @@ class Scorer:
         sizes: numbers of images that are compiled, multiples of the devices.
 
     Args:
-        model: what `open_model` gives.
+        model: what `find_model` gives.
         largest: images at a time, at most.
     """
 
     def __init__(self, model: Model, largest: int) -> None:
         devices = len(model.network.parallel.devices)
         self.sizes = tuple(sorted({-(-size // devices) * devices for size in _sizes(largest)}))
-        self._step, self._parallel = model.eval_step, model.network.parallel
+        self._step, self._parallel = model.evaluator([]).eval_step, model.network.parallel
         head = model.network.head
         self._label = np.zeros(len(model.classes) if head is not None and head.multi_label else (), np.int32)
         self._take(model)
@@ -37,7 +37,7 @@ class Scorer:
 
     def warm_up(self) -> None:
         """Compiles all sizes."""
-        pixels = self.model.preprocess.pixels(np.zeros(self.model.image_shape, np.uint8))
+        pixels = self.model.preprocess.on_host({"image": np.zeros(self.model.image_shape, np.uint8)})["image"]
         for size in self.sizes:
             self([pixels] * size)
 

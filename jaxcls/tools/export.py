@@ -1,39 +1,35 @@
 """Writes a trained model as a program that runs without jaxcls: StableHLO or ONNX.
 
     python -m jaxcls.tools.export work_dirs/resnet --out=exported
-    python -m jaxcls.tools.export resnet50.pth --config=resnet50 --out=exported --format=onnx --deploy
+    python -m jaxcls.tools.export work_dirs/resnet --out=exported --format=onnx --deploy
+    python -m jaxcls.tools.export weights.pth --config=configs/resnet.py:imagenet2012 --out=exported
 
 docs/export.md shows how to load it.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 
-from jaxcls import command
-from jaxcls.errors import UserError
 from jaxcls.export import FORMATS, export_model
-from jaxcls.inference import open_model
+from jaxcls.inference import find_model
+from jaxcls.tools.command_line import CommandLine, start
 
 
 def main(arguments: Sequence[str]) -> None:
     """The command line to one call."""
-    parser = argparse.ArgumentParser("python -m jaxcls.tools.export", description=__doc__.partition("\n")[0])
-    parser.add_argument("ckpt", metavar="WORKDIR|FILE|NAME", help="a work directory, a checkpoint, weights or a model")
-    parser.add_argument("--out", required=True, help="the folder to write")
-    parser.add_argument("--config", help="of a FILE of weights: a recipe, or a model's name")
+    parser = CommandLine(__doc__, "export")
+    ckpt = "a work directory, a checkpoint in it, a file of weights, or a model of the zoo"
+    parser.add_argument("ckpt", metavar="WORKDIR|FILE|NAME", help=ckpt)
+    parser.add_config("The network of a file of weights", required=False)
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--format", default="stablehlo", choices=FORMATS)
-    parser.add_argument("--deploy", action="store_true", help="merge branches and fold BatchNorm first")
+    parser.add_argument("--deploy", action="store_true", help="branches merged and BatchNorm folded")
     parser.add_argument("--raw", action="store_true", help="the raw weights where the run kept averages")
-    given = parser.parse_args(arguments)
-    model = open_model(given.ckpt, config=given.config, raw=given.raw)
-    print(export_model(model, given.out, given.format, given.deploy))
+    options = parser.options(arguments)
+    model = find_model(options["ckpt"], options["config"], options["deploy"], options["raw"])
+    print(export_model(model, options["out"], options["format"]))
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        command.refuse(error)
+    start(main)

@@ -8,70 +8,89 @@ docs/serving.md has the rest. It needs: pip install 'jaxcls[serve]'
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
+from collections.abc import Sequence
 
-from absl import flags
-
-from jaxcls import command
+from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
+from jaxcls.inference import find_model
+from jaxcls.tools.command_line import CommandLine, positive, start
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
-def main() -> None:
-    """Flags to one call."""
-    given = flags.FLAGS
-    if not given.ckpt:
-        raise UserError("--ckpt is missing; give a work directory, a checkpoint, a file of weights or a model's name")
+def main(arguments: Sequence[str]) -> None:
+    """The command line to one call."""
+    given = _command_line().options(arguments)
     try:
         from jaxcls.serve import Limits, create_app, server
     except ImportError as error:
         raise UserError(f"serving needs more packages ({error}): pip install 'jaxcls[serve]'") from error
-    from jaxcls.engine.log import get_logger
-    from jaxcls.inference import open_model
-
     limits = Limits(
-        bytes=int(given.max_upload_mb * 2**20),
-        pixels=int(given.max_megapixels * 1e6),
-        queue=given.queue,
-        memory=int(given.upload_memory_mb * 2**20),
-        upload_seconds=given.upload_timeout,
-        answer_seconds=given.answer_timeout,
+        bytes=int(given["max_upload_mb"] * 2**20),
+        pixels=int(given["max_megapixels"] * 1e6),
+        queue=given["queue"],
+        memory=int(given["upload_memory_mb"] * 2**20),
+        upload_seconds=given["upload_timeout"],
+        answer_seconds=given["answer_timeout"],
     )
-    token = given.token or os.environ.get("JAXCLS_TOKEN") or None
-    is_loopback = given.host in _LOOPBACK
-    if not is_loopback and token is None:
-        get_logger().warning("--host=%s without --token: whoever reaches this port can use the model", given.host)
-    bound = server.bind(given.host, given.port)  # before the model is loaded
+    host, token = given["host"], given["token"] or os.environ.get("JAXCLS_TOKEN") or None
+    if host not in _LOOPBACK and token is None:
+        get_logger().warning("--host=%s without --token: whoever reaches this port can use the model", host)
+    bound = server.bind(host, given["port"])  # before the model is loaded
     app = create_app(
-        functools.partial(open_model, given.ckpt, config=given.config, raw=given.raw),
+        functools.partial(find_model, given["ckpt"], given["config"], given["deploy"], given["raw"]),
         limits,
         token,
-        given.batch_size,
-        given.window_ms / 1000,
-        given.decoders,
-        (*_LOOPBACK, "[::1]") if is_loopback else ("*",),
+        given["batch_size"],
+        given["window_ms"] / 1000,
+        given["decoders"],
+        _LOOPBACK if host in _LOOPBACK else ("*",),
     )
-    host, port = bound.getsockname()[:2]
-    print(f"serving {given.ckpt} on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    address, port = bound.getsockname()[:2]
+    print(f"serving {given['ckpt']} on http://{f'[{address}]' if ':' in address else address}:{port}", flush=True)
     server.run(app, bound, limits)
 
 
+def _command_line() -> CommandLine:
+    parser = CommandLine(__doc__, "serve")
+    ckpt = "a work directory, a checkpoint in it, a file of weights, or a model of the zoo"
+    parser.add_argument("--ckpt", required=True, help=ckpt)
+    parser.add_config("The network of a file of weights", required=False)
+    parser.add_argument("--deploy", action="store_true", help="branches merged and BatchNorm folded")
+    parser.add_argument("--raw", action="store_true", help="the raw weights where the run kept averages")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0: all")
+    parser.add_argument("--port", type=_port, default=8000, help="0: any")
+    parser.add_argument("--token", help="requests have to bring it; default: the environment's JAXCLS_TOKEN")
+    parser.add_argument("--batch_size", type=positive, help="images at a time, at most; default: as the run evaluated")
+    parser.add_argument("--window_ms", type=_amount, default=5.0, help="how long an image waits for others, at most")
+    parser.add_argument("--queue", type=positive, default=256, help="requests at a time, at most")
+    parser.add_argument("--decoders", type=positive, default=2, help="threads that read pictures")
+    parser.add_argument("--max_upload_mb", type=_amount, default=16.0, help="of one upload")
+    parser.add_argument("--max_megapixels", type=_amount, default=50.0, help="of one picture")
+    parser.add_argument("--upload_memory_mb", type=_amount, default=256.0, help="of all uploads at a time")
+    parser.add_argument("--upload_timeout", type=_amount, default=30.0, help="seconds for an upload")
+    parser.add_argument("--answer_timeout", type=_amount, default=30.0, help="seconds from the upload to the answer")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected 0 to 65535")
+    return int(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a number above 0")
+    return value
+
+
 if __name__ == "__main__":
-    flags.DEFINE_string("ckpt", None, "A work directory, one checkpoint, a file of weights, or a model's name.")
-    flags.DEFINE_string("config", None, "Of a file of weights: a recipe, or a model's name.")
-    flags.DEFINE_bool("raw", False, "The raw weights where the run kept averages.")
-    flags.DEFINE_string("host", "127.0.0.1", "The address to listen on; 0.0.0.0 is all.")
-    flags.DEFINE_integer("port", 8000, "The port; 0: any.", lower_bound=0, upper_bound=65535)
-    flags.DEFINE_string("token", None, "Requests have to bring it; default: the environment's JAXCLS_TOKEN.")
-    flags.DEFINE_integer("batch_size", None, "Images at a time, at most; default: the run's.", lower_bound=1)
-    flags.DEFINE_float("window_ms", 5, "How long an image waits for others, at most.", lower_bound=0)
-    flags.DEFINE_integer("queue", 256, "Requests at a time, at most.", lower_bound=1)
-    flags.DEFINE_integer("decoders", 2, "Threads that read pictures.", lower_bound=1)
-    flags.DEFINE_float("max_upload_mb", 16, "Of one upload.", lower_bound=0.001)
-    flags.DEFINE_float("max_megapixels", 50, "Of one picture.", lower_bound=0.001)
-    flags.DEFINE_float("upload_memory_mb", 256, "Of all uploads at a time.", lower_bound=0.001)
-    flags.DEFINE_float("upload_timeout", 30, "Seconds for an upload.", lower_bound=0.1)
-    flags.DEFINE_float("answer_timeout", 30, "Seconds from the upload to the answer.", lower_bound=0.1)
-    command.run(main)
+    start(main)

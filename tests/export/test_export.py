@@ -83,10 +83,11 @@ def test_half_precision_is_the_programs_own(tmp_path, precision):
 @pytest.mark.parametrize("deploy", [False, True], ids=["trained", "deployed"])
 def test_every_family(name, deploy, tmp_path):
     model = model_of(name)
-    images = pictures(model)
-    program = Program(model)
+    images, program = pictures(model), Program(model)
     expected = np.asarray(jax.jit(program)(list(program.weights.values()), images))
-    _, score = documented_loader()(jaxcls.export_model(model, tmp_path / "out", deploy=deploy))
+    exported = jaxcls.export_model(model_of(name, deploy=True) if deploy else model, tmp_path / "out")
+    description, score = documented_loader()(exported)
+    assert description["deployed"] == deploy
     for count in (1, 3):
         np.testing.assert_allclose(score(images[:count]), expected[:count], atol=1e-5, rtol=0)
 
@@ -94,12 +95,12 @@ def test_every_family(name, deploy, tmp_path):
 def test_the_command(monkeypatch, tmp_path, capsys, model):
     opened = []
 
-    def open_model(*arguments, **options):
-        opened.append((arguments, options))
+    def find_model(*arguments):
+        opened.append(arguments)
         return model
 
-    monkeypatch.setattr(tool, "open_model", open_model)
+    monkeypatch.setattr(tool, "find_model", find_model)
     tool.main(["work_dirs/mine", f"--out={tmp_path / 'out'}", "--raw", "--deploy"])
-    assert opened == [(("work_dirs/mine",), {"config": None, "raw": True})]
-    assert json.loads((tmp_path / "out" / "model.json").read_text())["deployed"]
+    assert opened == [("work_dirs/mine", None, True, True)]
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["format"] == "stablehlo"
     assert capsys.readouterr().out.strip() == str(tmp_path / "out")

@@ -41,7 +41,10 @@ BASELINE = """
 import json, sys, time
 from pathlib import Path
 import jaxcls
+from jaxcls.convert import export_state_dict
+from jaxcls.convert.writers import write_file
 model = jaxcls.init_model(sys.argv[1])
+write_file(sys.argv[3], export_state_dict(model.classifier, model.variables), {})
 files = [path.read_bytes() for path in sorted(Path(sys.argv[2]).glob("*/*.jpg"))]
 jaxcls.inference_model(model, files[:32], batch_size=32)
 start = time.perf_counter()
@@ -86,11 +89,17 @@ def served(tmp_path_factory):
     config = root / "mine.py"
     config.write_text(CONFIG.format(folder=str(root / "pictures")))
     run = dict(cwd=ROOT, env={**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}, text=True)
-    code = [sys.executable, "-c", BASELINE, str(config), str(root / "pictures")]
+    weights = str(root / "weights.safetensors")
+    code = [sys.executable, "-c", BASELINE, str(config), str(root / "pictures"), weights]
     said = subprocess.run(code, **run, check=True, stdout=subprocess.PIPE).stdout
     speed, expected = json.loads(said.splitlines()[-1])
-    limits = [f"--upload_memory_mb={UPLOAD_MEMORY >> 20}", "--max_upload_mb=4", "--upload_timeout=15"]
-    command = [sys.executable, "-m", "jaxcls.tools.serve", f"--ckpt={config}", "--port=0", "--answer_timeout=120"]
+    limits = [
+        f"--upload_memory_mb={UPLOAD_MEMORY >> 20}",
+        "--max_upload_mb=4",
+        "--upload_timeout=15",
+        "--answer_timeout=120",
+    ]
+    command = [sys.executable, "-m", "jaxcls.tools.serve", f"--ckpt={weights}", f"--config={config}", "--port=0"]
     process = psutil.Popen([*command, *limits], **run, stdout=subprocess.PIPE)
     port = int(re.search(r":(\d+)$", process.stdout.readline().strip())[1])
     while ask(port, "GET", "/ready")[0] != 200:
