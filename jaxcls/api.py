@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import jax
-import numpy as np
 from ml_collections import ConfigDict
 
 from jaxcls import stopping
@@ -21,7 +19,7 @@ from jaxcls.data.views import build_views, views_of
 from jaxcls.engine import assembly, compilation, processes
 from jaxcls.engine.balance import balanced, balanced_as
 from jaxcls.engine.checkpoints.continuation import continue_run, load_from
-from jaxcls.engine.checkpoints.loading import load_variables, read_notes
+from jaxcls.engine.checkpoints.loading import choose, load_variables, read_notes
 from jaxcls.engine.checkpoints.storage import Checkpoints, has_checkpoint, locate
 from jaxcls.engine.evaluation import Predictions
 from jaxcls.engine.evaluation_data import evaluation_dataset, in_terms_of_original
@@ -169,12 +167,6 @@ def _weights(
 ) -> list[Mapping[str, Any]]:
     """The variables to evaluate, one set or the averages and the raw ones."""
     averaged, raw = load_variables(network.classifier, network.shapes, checkpoint)
-    if weights == "raw":
-        return [raw]
-    if weights is None:
-        return [averaged, raw] if evaluate_raw else [averaged]
-    if weights != "ema":
-        raise UserError(f"weights={weights!r}: expected 'ema' or 'raw'")
-    if jax.tree.all(jax.tree.map(np.array_equal, averaged, raw)):
-        raise UserError(f"weights='ema': {checkpoint} holds no averaged weights")
-    return [averaged]
+    if weights is None and evaluate_raw:
+        return [averaged, raw]
+    return [choose(averaged, raw, weights, str(checkpoint))]

@@ -12,7 +12,7 @@ from tests.models.filled import filled
 class Filled(Model):
     """With weights of a trained network's order; `checkpoint`, a number as text, is their seed."""
 
-    def _load(self, checkpoint, raw):
+    def _load(self, checkpoint, weights):
         return filled(self.network.classifier, np.zeros((1, *self.image_shape), np.float32), int(checkpoint or 1))
 
 

@@ -18,7 +18,7 @@ from jaxcls.config import complete, load_config, load_recipe
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
 from jaxcls.data.views import MOVED, Views, build_views
 from jaxcls.engine import compilation
-from jaxcls.engine.checkpoints.loading import is_file, load_variables
+from jaxcls.engine.checkpoints.loading import choose, is_file, load_variables
 from jaxcls.engine.checkpoints.storage import locate, read_meta
 from jaxcls.engine.description import describe_from_data, description_of, is_described
 from jaxcls.engine.evaluation import Evaluator
@@ -55,7 +55,7 @@ class Model:
             and `batch_size`.
         checkpoint: a checkpoint's folder or a file, with the arrays; None: initial ones.
         deploy: in the form that `jaxcls.deploy` gives.
-        raw: take the raw weights where the run kept averages.
+        weights: `ema` or `raw`; None: the averages where the run kept such.
 
     Raises:
         UserError: these do not fit each other.
@@ -66,7 +66,7 @@ class Model:
         description: Mapping[str, Any],
         checkpoint: str | os.PathLike | None = None,
         deploy: bool = False,
-        raw: bool = False,
+        weights: str | None = None,
     ) -> None:
         self.description, self.checkpoint = description, checkpoint
         for folder in description.get("import_from", ()):
@@ -80,7 +80,7 @@ class Model:
         dataset = Dataset(GivenImages([], self.classes), self.preprocess.transforms, self.preprocess.normalize)
         self.network = Network(description, dataset, parallel, self.image_shape)
         self.network.check_classes(self.classes, f"checkpoint {checkpoint}" if checkpoint else "data.train")
-        variables = self._load(checkpoint, raw)
+        variables = self._load(checkpoint, weights)
         if deploy:
             self.network, variables = self.network.deployed(variables)
         self.classifier: nn.Module = self.network.classifier
@@ -88,11 +88,11 @@ class Model:
         self._eval_steps: dict[Views | None, Callable[..., Any]] = {}
         self._feature_steps: dict[str, Callable[..., Any]] = {}
 
-    def _load(self, checkpoint: str | os.PathLike | None, raw: bool) -> Mapping[str, Any]:
+    def _load(self, checkpoint: str | os.PathLike | None, weights: str | None) -> Mapping[str, Any]:
         if checkpoint is None:
             return self.network.init(jax.random.key(0))
-        averaged_and_raw = load_variables(self.network.classifier, self.network.shapes, checkpoint)
-        return averaged_and_raw[raw]
+        averaged, raw = load_variables(self.network.classifier, self.network.shapes, checkpoint)
+        return choose(averaged, raw, weights, str(checkpoint))
 
     def evaluator(
         self,
@@ -179,7 +179,7 @@ def init_model(
     workdir_or_config: str | os.PathLike | ConfigDict | Mapping[str, Any],
     checkpoint: str | os.PathLike | None = None,
     deploy: bool = False,
-    raw: bool = False,
+    weights: str | None = None,
 ) -> Model:
     """A trained model, ready to use. No data is needed: the checkpoint says what there is to know.
 
@@ -189,7 +189,7 @@ def init_model(
         checkpoint: the weights for it, as `load_checkpoint` takes them; None: the work directory's own. A config
             without one has initial weights, and takes the names of its classes from its data.
         deploy: in the form that `jaxcls.deploy` gives: branches merged, BatchNorm folded.
-        raw: take the raw weights where the run kept averages.
+        weights: `ema` or `raw`; None: the averages where the run kept such.
 
     Raises:
         UserError: there is no checkpoint, or it does not fit.
@@ -207,9 +207,9 @@ def init_model(
             )
         workdir, folder = locate(given)
         if checkpoint is None and is_described(meta := read_meta(folder)):
-            return Model(meta, folder, deploy, raw)
+            return Model(meta, folder, deploy, weights)
         given, checkpoint = load_config(workdir / "config.json"), checkpoint or folder
     config = complete(given)
     if checkpoint is None:
         return Model(describe_from_data(config), None, deploy)
-    return Model(description_of(checkpoint, config), checkpoint, deploy, raw)
+    return Model(description_of(checkpoint, config), checkpoint, deploy, weights)

@@ -17,7 +17,9 @@ from jaxcls.inference.model import Model, init_model
 from jaxcls.paths import expand
 
 
-def get_model(name: str, pretrained: bool | str | os.PathLike = False, deploy: bool = False) -> Model:
+def get_model(
+    name: str, pretrained: bool | str | os.PathLike = False, deploy: bool = False, weights: str | None = None
+) -> Model:
     """A model of the zoo with the classes and the preprocessing of its published weights, or of those given.
 
     Args:
@@ -25,6 +27,7 @@ def get_model(name: str, pretrained: bool | str | os.PathLike = False, deploy: b
         pretrained: False: initial weights; True: the published ones, fetched; or weights of the same model, as
             `load_checkpoint` takes them, for any classes that they name.
         deploy: as `init_model` takes it.
+        weights: as there.
 
     Raises:
         UserError: the name is unknown, nothing is published, or the weights are of another model.
@@ -48,14 +51,14 @@ def get_model(name: str, pretrained: bool | str | os.PathLike = False, deploy: b
         tta=notes.get("tta") or {"flips": ["horizontal"]},
         batch_size=32,
     )
-    return Model(description, pretrained or None, deploy)
+    return Model(description, pretrained or None, deploy, weights)
 
 
 def find_model(
     checkpoint: str | os.PathLike,
     config: ConfigDict | Mapping[str, Any] | None = None,
     deploy: bool = False,
-    raw: bool = False,
+    weights: str | None = None,
 ) -> Model:
     """The trained model that a command's `--ckpt` stands for.
 
@@ -64,22 +67,22 @@ def find_model(
             published weights are fetched. A file that is called as a published one is of that model.
         config: of the network; other files need it.
         deploy: as `init_model` takes it.
-        raw: as there.
+        weights: as there.
 
     Raises:
         UserError: it is none of these, or does not fit.
     """
     if config is not None:
-        return init_model(config, checkpoint, deploy, raw)
+        return init_model(config, checkpoint, deploy, weights)
     given = os.fspath(checkpoint)
     if "://" in given or is_file(given):
         if (name := _published_as(given)) is None:
             raise UserError(
                 f"{given} is a file of weights, which does not say of what network: give --config=RECIPE, too"
             )
-        return get_model(name, given, deploy)
+        return get_model(name, given, deploy, weights)
     if expand(given).exists():
-        return init_model(given, deploy=deploy, raw=raw)
+        return init_model(given, deploy=deploy, weights=weights)
     names = zoo.list_models()
     try:
         zoo.find(given)
@@ -88,7 +91,7 @@ def find_model(
             f"{given}: no such work directory, checkpoint or file, and no model of the zoo; "
             f"{did_you_mean(given, names)}jaxcls.list_models(pretrained=True) lists those"
         ) from error
-    return get_model(given, True, deploy)
+    return get_model(given, True, deploy, weights)
 
 
 def _published_as(file: str) -> str | None:

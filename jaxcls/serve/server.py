@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import h11
@@ -58,9 +58,13 @@ class ImpatientProtocol(H11Protocol):
 class Server(uvicorn.Server):
     """Ends on SIGTERM or Ctrl-C with the status 0, after it has answered what has come in."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, announce: Callable[[], None]) -> None:
         super().__init__(config)
-        self._service = service
+        self._service, self._announce = service, announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """First the answers tell clients to close their connections, then nobody is let in, then all ends."""
@@ -95,8 +99,8 @@ def bind(host: str, port: int) -> socket.socket:
     return found
 
 
-def run(app: Starlette, bound: socket.socket, limits: Limits) -> None:
-    """Serves until a signal comes."""
+def run(app: Starlette, bound: socket.socket, limits: Limits, announce: Callable[[], None]) -> None:
+    """Serves until a signal comes; `announce` is called when clients can come."""
     config = uvicorn.Config(
         app,
         http=ImpatientProtocol,
@@ -109,4 +113,4 @@ def run(app: Starlette, bound: socket.socket, limits: Limits) -> None:
         limit_concurrency=limits.connections,
         timeout_keep_alive=60,
     )
-    Server(config, app.state.service).run([bound])
+    Server(config, app.state.service, announce).run([bound])

@@ -25,9 +25,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--format", default="stablehlo", choices=FORMATS)
     parser.add_argument("--deploy", action="store_true", help="branches merged and BatchNorm folded")
-    parser.add_argument("--raw", action="store_true", help="the raw weights where the run kept averages")
+    parser.add_argument("--weights", choices=("ema", "raw"), help="default: averages where the run kept such")
     options = parser.options(arguments)
-    model = find_model(options["ckpt"], options["config"], options["deploy"], options["raw"])
+    model = find_model(options["ckpt"], options["config"], options["deploy"], options["weights"])
     print(export_model(model, options["out"], options["format"]))
 
 

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
         get_logger().warning("--host=%s without --token: whoever reaches this port can use the model", host)
     bound = server.bind(host, given["port"])  # before the model is loaded
     app = create_app(
-        functools.partial(find_model, given["ckpt"], given["config"], given["deploy"], given["raw"]),
+        functools.partial(find_model, given["ckpt"], given["config"], given["deploy"], given["weights"]),
         limits,
         token,
         given["batch_size"],
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str]) -> None:
         _LOOPBACK if host in _LOOPBACK else ("*",),
     )
     address, port = bound.getsockname()[:2]
-    print(f"serving {given['ckpt']} on http://{f'[{address}]' if ':' in address else address}:{port}", flush=True)
-    server.run(app, bound, limits)
+    where = f"http://{f'[{address}]' if ':' in address else address}:{port}"
+    server.run(app, bound, limits, lambda: print(f"serving {given['ckpt']} on {where}", flush=True))
 
 
 def _command_line() -> CommandLine:
@@ -60,7 +60,7 @@ def _command_line() -> CommandLine:
     parser.add_argument("--ckpt", required=True, help=ckpt)
     parser.add_config("The network of a file of weights", required=False)
     parser.add_argument("--deploy", action="store_true", help="branches merged and BatchNorm folded")
-    parser.add_argument("--raw", action="store_true", help="the raw weights where the run kept averages")
+    parser.add_argument("--weights", choices=("ema", "raw"), help="default: averages where the run kept such")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0: all")
     parser.add_argument("--port", type=_port, default=8000, help="0: any")
     parser.add_argument("--token", help="requests have to bring it; default: the environment's JAXCLS_TOKEN")

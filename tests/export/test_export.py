@@ -100,7 +100,7 @@ def test_the_command(monkeypatch, tmp_path, capsys, model):
         return model
 
     monkeypatch.setattr(tool, "find_model", find_model)
-    tool.main(["work_dirs/mine", f"--out={tmp_path / 'out'}", "--raw", "--deploy"])
-    assert opened == [("work_dirs/mine", None, True, True)]
+    tool.main(["work_dirs/mine", f"--out={tmp_path / 'out'}", "--weights=raw", "--deploy"])
+    assert opened == [("work_dirs/mine", None, True, "raw")]
     assert json.loads((tmp_path / "out" / "model.json").read_text())["format"] == "stablehlo"
     assert capsys.readouterr().out.strip() == str(tmp_path / "out")

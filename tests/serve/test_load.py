@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -101,22 +102,26 @@ def served(tmp_path_factory):
     ]
     command = [sys.executable, "-m", "jaxcls.tools.serve", f"--ckpt={weights}", f"--config={config}", "--port=0"]
     process = psutil.Popen([*command, *limits], **run, stdout=subprocess.PIPE)
-    port = int(re.search(r":(\d+)$", process.stdout.readline().strip())[1])
-    while ask(port, "GET", "/ready")[0] != 200:
-        assert process.poll() is None
-        time.sleep(0.2)
-    files = [path.read_bytes() for path in sorted((root / "pictures").glob("*/*.jpg"))]
-    yield Served(process, port, files, np.array(expected), speed)
-    process.kill()
-    process.wait()
+    try:
+        with process.stdout as said:
+            port = int(re.search(r":(\d+)$", said.readline().strip())[1])
+        while ask(port, "GET", "/ready")[0] != 200:
+            time.sleep(0.2)
+        files = [path.read_bytes() for path in sorted((root / "pictures").glob("*/*.jpg"))]
+        yield Served(process, port, files, np.array(expected), speed)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def ask(port, method, path, body=None, connection=None):
-    """(status, answer)."""
-    connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    """(status, answer), on a connection that stays open, or on one of its own."""
+    if connection is None:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=300)) as connection:
+            return ask(port, method, path, body, connection)
     connection.request(method, path, body)
-    response = connection.getresponse()
-    return response.status, response.read()
+    with connection.getresponse() as response:
+        return response.status, response.read()
 
 
 def classify(served, count):
@@ -129,7 +134,7 @@ def classify(served, count):
             with lock:
                 number = next(numbers, None)
             if number is None:
-                return
+                return connection.close()
             number %= len(served.files)
             status, answer = ask(served.port, "POST", "/predict?scores=1", served.files[number], connection)
             with lock:

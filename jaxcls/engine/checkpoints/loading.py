@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
@@ -66,6 +67,25 @@ def load_variables(
         for variables in read_variables(folder)
     )
     return averaged, raw
+
+
+def choose(averaged: Variables, raw: Variables, weights: str | None, checkpoint: str) -> Variables:
+    """The averaged or the raw variables.
+
+    Args:
+        averaged: as `load_variables` gives them.
+        raw: as well.
+        weights: `ema`, `raw`; None: the averages where there are such.
+        checkpoint: whose they are, for messages.
+
+    Raises:
+        UserError: `ema` without averages, or another word.
+    """
+    if weights not in (None, "ema", "raw"):
+        raise UserError(f"weights={weights!r}: expected 'ema' or 'raw'")
+    if weights == "ema" and jax.tree.all(jax.tree.map(np.array_equal, averaged, raw)):
+        raise UserError(f"weights='ema': {checkpoint} holds no averaged weights")
+    return raw if weights == "raw" else averaged
 
 
 def load_checkpoint(classifier: nn.Module, path: str | os.PathLike, image_shape: tuple[int, int, int]) -> Variables:

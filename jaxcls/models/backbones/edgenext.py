@@ -71,7 +71,7 @@ class SDTAEncoder(nn.Module):
         y = self._convolved(x)
         if self.use_pos_emb:
             y = FourierPosition(name="pos_embed")(y)
-        tokens = y.reshape(len(x), -1, channels)
+        tokens = y.reshape(x.shape[0], -1, channels)
         attend = ChannelMultiheadAttention(self.num_heads, qkv_bias=True, factor="head_scale", name="csa")
         attended = self._scaled(attend(LayerNorm(name="norm_csa")(tokens), train), "gamma_csa")
         y = (tokens + drop_path(attended, train)).reshape(x.shape)

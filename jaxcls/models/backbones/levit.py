@@ -111,7 +111,7 @@ class LeViTAttention(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics."""
-        n, heads, key_dim, value_dim = len(x), self.num_heads, self.key_dim, int(self.attn_ratio * self.key_dim)
+        n, heads, key_dim, value_dim = x.shape[0], self.num_heads, self.key_dim, int(self.attn_ratio * self.key_dim)
         bias = DistanceBias(heads, self.resolution, self.stride)
         nn.share_scope(self, bias)
         if self.stride == 1:
@@ -195,7 +195,7 @@ class LeViT(Backbone):
         if x.shape[1:3] != (resolution, resolution):
             given, own = f"{x.shape[1]}x{x.shape[2]}", f"{resolution}x{resolution}"
             raise ImageSizeError(f"images of {given} patches; img_size={self.img_size} has {own}")
-        x = x.reshape(len(x), -1, width)
+        x = x.reshape(x.shape[0], -1, width)
         outputs = []
         for stage in range(self.num_outputs):
             for i, block in enumerate(self._blocks(stage, resolution)):
@@ -205,7 +205,7 @@ class LeViT(Backbone):
                     y = block(name=f"stages.{stage}.{i}.block")(x, train)
                     x = x + DropPath(self.drop_path_rate)(y, train)
             if stage in self.returned:
-                outputs.append(x.reshape(len(x), resolution, resolution, -1))
+                outputs.append(x.reshape(x.shape[0], resolution, resolution, -1))
         return tuple(outputs)
 
     def _blocks(self, stage: int, resolution: int) -> list[Callable[..., nn.Module]]:

@@ -160,7 +160,7 @@ class XCABlock(_Block):
         attend = ChannelMultiheadAttention(
             self.num_heads, self.attn_drop_rate, self.drop_rate, self.qkv_bias, name="attn"
         )
-        tokens = self.norm(x, "norm1", train).reshape(len(x), -1, x.shape[-1])
+        tokens = self.norm(x, "norm1", train).reshape(x.shape[0], -1, x.shape[-1])
         x = x + drop_path(self.scaled(attend(tokens, train).reshape(x.shape), "gamma1"), train)
         y = LPI(self.bn_norm_cfg, self.act_cfg, name="local_mp")(self.norm(x, "norm3", train), train)
         x = x + drop_path(self.scaled(y, "gamma3"), train)
@@ -315,8 +315,8 @@ class XCiT(Backbone):
     def _with_token(self, x: Array) -> Array:
         """(N, H, W, D) -> (N, 1 + H * W, D)."""
         token = self.param("cls_token", trunc_normal(std=0.02), (1, 1, self.embed_dims), jnp.float32).astype(x.dtype)
-        token = jnp.broadcast_to(token, (len(x), 1, self.embed_dims))
-        return jnp.concatenate([token, x.reshape(len(x), -1, self.embed_dims)], axis=1)
+        token = jnp.broadcast_to(token, (x.shape[0], 1, self.embed_dims))
+        return jnp.concatenate([token, x.reshape(x.shape[0], -1, self.embed_dims)], axis=1)
 
     def _layer(self, i: int) -> nn.Module:
         names = ("num_heads", "mlp_ratio", "qkv_bias", "drop_rate", "attn_drop_rate", "layer_scale_init_value")
@@ -332,6 +332,6 @@ class XCiT(Backbone):
         if self.out_type == "cls_token":
             return x[:, 0]
         if self.out_type == "raw":
-            return x.reshape(len(x), -1, self.embed_dims)
-        patches = x if x.ndim == 4 else x[:, 1:].reshape(len(x), *size, self.embed_dims)
+            return x.reshape(x.shape[0], -1, self.embed_dims)
+        patches = x if x.ndim == 4 else x[:, 1:].reshape(x.shape[0], *size, self.embed_dims)
         return patches if self.out_type == "featmap" else global_avg_pool(patches)
