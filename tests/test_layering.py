@@ -73,6 +73,13 @@ def test_backbones_do_not_import_each_other():
             assert not any(part.startswith("_") for name in others for part in name.split(".")), file
 
 
+def test_attention_is_one_layer():
+    """ResNeSt weighs its branches by a softmax, which is no attention between places."""
+    folders = [PACKAGE / "models" / name for name in ("backbones", "layers", "necks")]
+    files = {file.name for folder in folders for file in folder.glob("*.py") if "softmax(" in file.read_text()}
+    assert files == {"attention.py", "resnest.py"}
+
+
 def test_no_file_of_leftovers():
     names = {file.stem for file in PACKAGE.rglob("*.py")}
     assert not names & {"utils", "util", "common", "misc", "helpers"}
