@@ -79,7 +79,8 @@ def convert_state_dict(
         image_shape: (H, W, C) of the images, on which some parameters' shapes depend.
 
     Returns:
-        `{"params": …, "batch_stats": …}` of NumPy arrays.
+        `{"params": …, "batch_stats": …}` of NumPy arrays; and `buffers`, where the state dict has tables that the
+        backbone would compute.
 
     Raises:
         UserError: names that the model lacks, names that the state dict lacks and shapes that differ, all of them.
@@ -91,12 +92,12 @@ def convert_state_dict(
 def fit_state_dict(
     classifier: nn.Module, state_dict: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """Whose names a state dict has, and what it holds in the structure of `expected`.
+    """Whose names a state dict has, and what it holds in the structure of `expected`, and perhaps `buffers`.
 
     Raises:
         UserError: as `convert_state_dict`.
     """
-    source, found, misfits = read_state_dict(classifier, state_dict, expected)
+    source, found, misfits, buffers = read_state_dict(classifier, state_dict, expected)
     problems, wanted = list(misfits.values()), {path: (name, leaf) for name, path, leaf in _leaves(expected)}
     for path, (name, leaf) in wanted.items():
         if path not in found and name not in misfits:
@@ -111,7 +112,7 @@ def fit_state_dict(
             f"state dict ({source}) does not fit the model, {len(problems)} problems: {'; '.join(problems)}"
         )
     filled = jax.tree_util.tree_map_with_path(lambda path, _: found[tuple(key.key for key in path)], dict(expected))
-    return source, filled
+    return source, {**filled, "buffers": {"backbone": buffers}} if buffers else filled
 
 
 class Read(NamedTuple):
@@ -122,11 +123,13 @@ class Read(NamedTuple):
         values: path in the variables -> array, in Flax's layout and the variables' dtypes. What the classifier does
             not know has the path ("params", first part of its name, rest), and is as it was given.
         misfits: name -> why its values can be none of the classifier's.
+        buffers: name below the backbone -> array, of what that computes itself where a state dict has none of it.
     """
 
     source: str
     values: dict[tuple[str, ...], Any]
     misfits: dict[str, str]
+    buffers: dict[str, np.ndarray]
 
 
 def read_state_dict(
@@ -144,10 +147,13 @@ def read_state_dict(
     shapes = {name: _original_shape(path, leaf) for name, (path, leaf) in wanted.items()}
     renamed = rename(classifier, state_dict, shapes, part)
     found, misfits = dict[tuple[str, ...], Any](), {problem: problem for problem in renamed.problems}
-    computed = getattr(classifier.backbone, "computed", {})
+    computed: Mapping[str, Any] = getattr(classifier.backbone, "computed", {})
+    buffers: dict[str, np.ndarray] = {}
     for name, value in renamed.values.items():
         if (buffer := name.removeprefix("backbone.")) in computed:
-            if np.shape(value) != computed[buffer]:
+            if computed[buffer] is None:
+                buffers[buffer] = np.asarray(value)
+            elif np.shape(value) != computed[buffer]:
                 misfits[name] = f"{name} has shape {np.shape(value)}, expected {computed[buffer]}: {_COMPUTED}"
             continue
         if name not in wanted:
@@ -159,7 +165,7 @@ def read_state_dict(
             found[path] = _read(classifier, path, value, leaf)
         except _UnfitError as error:
             misfits[name] = f"{name} {error}"
-    return Read(renamed.source, found, misfits)
+    return Read(renamed.source, found, misfits, buffers)
 
 
 class _UnfitError(Exception):

@@ -5,9 +5,9 @@ from jaxcls.zoo.entry import TRUNCATED_NORMAL_OF_BOTH, Entry, Published, bicubic
 _PREPROCESSING, _OF_USI = bicubic(256, 292), bicubic(256, 269)
 
 
-def _row(name: str, top1: float, top5: float, version: str) -> Published:
+def _row(name: str, top1: float, top5: float, version: str, file: str = "{}") -> Published:
     others = dict(preprocessing=_OF_USI) if "usi" in name else {}
-    return mmpretrain(name, top1, top5, f"mmclassification/v0/edgenext/{{}}_20220801-{version}.pth", **others)
+    return mmpretrain(name, top1, top5, f"mmclassification/v0/edgenext/{file}_20220801-{version}.pth", **others)
 
 
 def _entry(arch: str, channels: int, *rows: Published) -> Entry:
@@ -30,7 +30,7 @@ ENTRIES = (
         "small",
         304,
         _row("edgenext-small_3rdparty_in1k", 79.41, 94.53, "d00db5f8"),
-        _row("edgenext-small_3rdparty-usi_in1k", 81.06, 95.34, "ae6d8dd3"),
+        _row("edgenext-small-usi_3rdparty_in1k", 81.06, 95.34, "ae6d8dd3", "edgenext-small_3rdparty-usi_in1k"),
     ),
     _entry(
         "base",

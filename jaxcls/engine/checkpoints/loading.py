@@ -152,7 +152,7 @@ def _load_file(classifier: nn.Module, template: Mapping[str, Any], path: Path) -
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     get_logger().info("loaded the weights of %s: %s%s", path, source, weights.where)
-    return variables
+    return {name: variables[name] for name in template}
 
 
 def read_by_path(
@@ -174,7 +174,7 @@ def read_by_path(
     if is_file(path):
         weights = read_weights(local(path))
         chosen = _after(prefix, weights.state_dict, str(path))
-        source, values, misfits = read_state_dict(classifier, chosen, template, part or "backbone")
+        source, values, misfits, _ = read_state_dict(classifier, chosen, template, part or "backbone")
         what = f"{local(path)} ({source}{weights.where})"
         if misfits:
             raise UserError(f"{what}: {len(misfits)} problems: {'; '.join(misfits.values())}")

@@ -7,12 +7,14 @@ from jaxcls.models.backbones.conformer import Conformer
 from jaxcls.models.backbones.convmixer import ConvMixer
 from jaxcls.models.backbones.convnext import ConvNeXt
 from jaxcls.models.backbones.cspnet import CSPDarkNet, CSPResNet, CSPResNeXt
+from jaxcls.models.backbones.davit import DaViT
 from jaxcls.models.backbones.deit3 import DeiT3
 from jaxcls.models.backbones.densenet import DenseNet
 from jaxcls.models.backbones.edgenext import EdgeNeXt
 from jaxcls.models.backbones.efficientformer import EfficientFormer
 from jaxcls.models.backbones.efficientnet import EfficientNet
 from jaxcls.models.backbones.efficientnet_v2 import EfficientNetV2
+from jaxcls.models.backbones.eva02 import ViTEVA02
 from jaxcls.models.backbones.hornet import HorNet
 from jaxcls.models.backbones.hrnet import HRNet
 from jaxcls.models.backbones.inception_v3 import InceptionV3

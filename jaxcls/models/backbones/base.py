@@ -92,8 +92,11 @@ class Backbone(nn.Module):
         return value
 
     @property
-    def computed(self) -> Mapping[str, tuple[int, ...]]:
-        """Buffers of the original that are no parameters here, but computed: names below the backbone -> shapes."""
+    def computed(self) -> Mapping[str, tuple[int, ...] | None]:
+        """Buffers of the original that are no parameters here, but computed: names below the backbone -> shapes.
+
+        None: of any shape, and what a state dict has of it is in the collection `buffers`.
+        """
         return {}
 
     def _check_frozen_stages(self, frozen_stages: int) -> None:

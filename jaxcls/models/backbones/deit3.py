@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from jaxcls.models.backbones.base import Config, architectures, settings_of
+from jaxcls.models.backbones.base import Config, architectures
 from jaxcls.models.backbones.vision_transformer import VisionTransformer
 
 _ARCHITECTURES = architectures(
@@ -36,10 +36,7 @@ class DeiT3(VisionTransformer):
     class_position: bool = False
     use_layer_scale: bool = True
 
-    @property
-    def settings(self) -> Config:
-        """Of the architecture."""
-        return settings_of(self.arch, _ARCHITECTURES)
+    architectures: ClassVar[Mapping[str, Config]] = _ARCHITECTURES
 
     @property
     def layer_arguments(self) -> Mapping[str, Any]:

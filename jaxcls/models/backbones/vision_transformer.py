@@ -190,6 +190,7 @@ class VisionTransformer(Backbone):
     with_cp: bool = False
     init_cfg: Any = None
 
+    architectures: ClassVar[Mapping[str, Config]] = _ARCHITECTURES
     layer_class: ClassVar[type[nn.Module]] = TransformerEncoderLayer
     token_inits: ClassVar[Mapping[str, Initializer]] = {"cls_token": constant(0.0)}  # in order, before the patches
     layout: ClassVar[Layout] = Layout(
@@ -211,7 +212,7 @@ class VisionTransformer(Backbone):
     @property
     def settings(self) -> Config:
         """Of the architecture."""
-        return settings_of(self.arch, _ARCHITECTURES)
+        return settings_of(self.arch, self.architectures)
 
     @property
     def num_outputs(self) -> int:

@@ -53,7 +53,8 @@ class ConvPatchEmbed(nn.Module):
         parts = (8, 4, 2, 1) if self.patch_size == 16 else (4, 2, 1)
         for i, part in enumerate(parts):
             layers = self.layers if part > 1 else self.layers.replace(act_cfg=None)
-            x = ConvModule(self.embed_dims // part, 3, 2, 1, layers=layers, name=f"proj.{i}")(x, train)
+            window = (self.embed_dims // part, 3, 2, 1)
+            x = ConvModule(*window, layers=layers, own_init=KAIMING, name=f"proj.{i}")(x, train)
         return x
 
 

@@ -16,6 +16,7 @@ from jaxcls.models.layers.conv import Linear
 from jaxcls.models.layers.initializers import constant, xavier
 from jaxcls.models.layers.layer_scale import LayerScale
 from jaxcls.models.layers.platforms import platform_dependent
+from jaxcls.models.layers.rotary import Tables, rotate
 
 
 def attention(
@@ -111,6 +112,7 @@ class MultiheadAttention(nn.Module):
         embed_dims: width of the output; None: D.
         v_shortcut: the values are added to the output, as there is no other shortcut where the width changes; one head.
         layer_scale_init_value: where `LayerScale` on the projection starts; 0: there is none.
+        proj_bias: whether the output has a bias.
 
     Raises:
         UserError: `v_shortcut` with several heads.
@@ -124,6 +126,7 @@ class MultiheadAttention(nn.Module):
     embed_dims: int | None = None
     v_shortcut: bool = False
     layer_scale_init_value: float = 0.0
+    proj_bias: bool = True
 
     def __post_init__(self) -> None:
         if self.v_shortcut and self.num_heads != 1:
@@ -131,13 +134,15 @@ class MultiheadAttention(nn.Module):
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = False) -> Array:
-        """Attends; `train`: with dropout."""
+    def __call__(self, x: Array, train: bool = False, rotary: Tables | None = None) -> Array:
+        """Attends; `train`: with dropout; `rotary`: positions, see `rotate`."""
         width = self.embed_dims or x.shape[-1]
         qkv = Linear(3 * width, use_bias=self.qkv_bias, name="qkv")(x)
         query, key, value = split_heads(qkv, self.num_heads)
+        if rotary is not None:
+            query, key = rotate(query, rotary), rotate(key, rotary)
         y = attention(query, key, value, scale=self.qk_scale, dropout=weight_dropout(self.attn_drop, train))
-        y = Linear(width, name="proj")(y.reshape(*x.shape[:2], width))
+        y = Linear(width, use_bias=self.proj_bias, name="proj")(y.reshape(*x.shape[:2], width))
         if self.layer_scale_init_value > 0:
             y = LayerScale(self.layer_scale_init_value, name="gamma1")(y)
         y = nn.Dropout(self.proj_drop)(y, deterministic=not train)

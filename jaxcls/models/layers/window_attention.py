@@ -84,8 +84,8 @@ class WindowAttention(nn.Module):
         """Query, key and value, each (N * windows, window_size ** 2, heads, C / heads), and the logits' scale."""
         raise NotImplementedError
 
-    def position_bias(self) -> Array:
-        """(1, heads, window_size ** 2, window_size ** 2), float32."""
+    def position_bias(self) -> Array | None:
+        """(1, heads, window_size ** 2, window_size ** 2), float32; None: there is none."""
         raise NotImplementedError
 
     @nn.compact
@@ -94,9 +94,9 @@ class WindowAttention(nn.Module):
         query, key, value, scale = self.heads(x)
         bias = self.position_bias()
         if mask is not None:
-            bias = bias + mask[:, None]
+            masked = mask[:, None] if bias is None else bias + mask[:, None]
             images = x.shape[0] // mask.shape[0]
-            bias = jnp.broadcast_to(bias, (images, *bias.shape)).reshape(-1, *bias.shape[1:])
+            bias = jnp.broadcast_to(masked, (images, *masked.shape)).reshape(-1, *masked.shape[1:])
         y = attention(query, key, value, bias, scale, weight_dropout(self.attn_drop, train))
         y = Linear(x.shape[-1], name="proj")(y.reshape(x.shape))
         return nn.Dropout(self.proj_drop)(y, deterministic=not train)
