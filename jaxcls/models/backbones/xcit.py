@@ -54,7 +54,7 @@ class ConvPatchEmbed(nn.Module):
         for i, part in enumerate(parts):
             layers = self.layers if part > 1 else self.layers.replace(act_cfg=None)
             window = (self.embed_dims // part, 3, 2, 1)
-            x = ConvModule(*window, layers=layers, own_init=KAIMING, name=f"proj.{i}")(x, train)
+            x = ConvModule(*window, layers=layers, name=f"proj.{i}")(x, train)
         return x
 
 

@@ -16,7 +16,6 @@ FAMILIES = {
         checkpointed=2,
         wrong=(
             ({"arch": "xl"}, "arch='xl'"),
-            ({"stage_cfgs": ({},)}, "stage_cfgs: 1 configs for 2"),
             ({"out_indices": (2,)}, r"out_indices=\(2,\); allowed: -2 to 1"),
             ({"frozen_stages": 2}, "frozen_stages=2; allowed: -1 to 1"),
         ),

@@ -12,7 +12,6 @@ FAMILIES = {
             "patch_size": 4,
             "sub_ln": True,
             "drop_rate": 0.1,
-            "attn_drop_rate": 0.1,
             "proj_drop_rate": 0.1,
             "drop_path_rate": 0.2,
         },
@@ -22,7 +21,6 @@ FAMILIES = {
         checkpointed=2,
         wrong=(
             ({"arch": "giant"}, "arch='giant'"),
-            ({"layer_cfgs": {"rope": None}}, "layer_cfgs: EVA02EncoderLayer has no argument 'rope'"),
             ({"out_indices": (2,)}, r"out_indices=\(2,\); allowed: -2 to 1"),
         ),
     ),

@@ -14,6 +14,7 @@ FAMILIES = {
         16,
         neck=None,
         size=24,
+        float32=("['attn']['__call__'][0]",),
         frozen={-1: (), 0: (), 1: ("stages.0.",), 2: ("stages.",)},
         wrong=(
             ({"arch": "7m"}, "arch='7m'"),

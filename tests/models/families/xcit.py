@@ -13,7 +13,6 @@ FAMILIES = {
             "depth": 2,
             "num_heads": 2,
             "drop_rate": 0.1,
-            "attn_drop_rate": 0.1,
             "drop_path_rate": 0.1,
             "tokens_norm": True,
         },
