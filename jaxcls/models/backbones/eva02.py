@@ -123,7 +123,7 @@ class ViTEVA02(VisionTransformer):
     def _of_all_layers(self, size: tuple[int, int]) -> tuple[Any, ...]:
         tables = rotary_tables(*size, self.settings["embed_dims"] // self.settings["num_heads"])
         own_size = self._patch_embed(parent=None).resolution(pair(self.img_size))
-        given = [self.get_variable("buffers", name) for name in _TABLES]
+        given: list[Any] = [self.get_variable("buffers", name) for name in _TABLES]
         if size == own_size and all(table is not None and table.shape == tables[0].shape for table in given):
             return (tuple(map(jnp.asarray, given)),)
         return (tuple(map(jnp.asarray, tables)),)
