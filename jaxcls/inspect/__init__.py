@@ -1,1 +1,1 @@
-"""What can be learnt of a run or a network without training it: logs, layers, class activations, features, speed."""
+"""What can be learnt of a run, a network or a recipe: logs, layers, activations, features, speed, settings."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from jaxcls.inspect.rate_test import RateTest, range_test
 from jaxcls.tools.command_line import CommandLine, positive, start
 from jaxcls.visualization import figures
@@ -25,7 +27,7 @@ def figure(test: RateTest, size: Sequence[float] = (8, 5)) -> Any:
     panel.axvline(test.steepest, color="C1", linestyle="--", label=f"falls fastest: {test.steepest:.2g}")
     panel.axvline(test.tenth, color="C2", linestyle="--", label=f"a tenth of the least: {test.tenth:.2g}")
     panel.set_xscale("log")
-    low, first = test.smoothed.min(), test.smoothed[0]
+    low, first = min(test.smoothed.min(), np.percentile(test.loss, 2)), test.smoothed[0]
     panel.set_ylim(low - 0.1 * (first - low), first + 0.5 * (first - low) + 1e-3)
     panel.set_xlabel("learning rate")
     panel.set_ylabel("loss")

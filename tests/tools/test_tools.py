@@ -78,6 +78,11 @@ STARTS = {
         "24 iterations, rates 0.0001 to 1: ",
         ["lr.png"],
     ),
+    "tune": (
+        "--config={workdir}/config.json --trials=2 --eta=2 --length=2 --workdir={tmp}/tune",
+        "accuracy_top-1 after so long, the best first",
+        ["tune"],
+    ),
     "kfold": (
         "--config={workdir}/config.json --num_splits=2 --workdir={tmp}/folds --config.runner.max_epochs=1",
         '"accuracy_top-1": {{"mean": ',
@@ -115,6 +120,7 @@ MISTAKES = {
     "benchmark": ("--batch_size 2", "expected either --ckpt=WORKDIR or --model=NAME"),
     "benchmark deployed": ("--ckpt={workdir} --training --deploy", "a deployed model is for inference alone"),
     "find_lr": ("--config=configs/resnet.py --start_lr=2 --end_lr=1", "expected 0 < start_lr < end_lr"),
+    "tune": ("--config={workdir}/config.json --workdir={tmp}/t --search lr", "'lr'; expected KEY=LOW..HIGH or KEY="),
     "kfold": ("--workdir={tmp}/x", "--config is missing"),
     "kfold fold": ("--config=configs/resnet.py --workdir={tmp}/x --fold=5", "fold=5, num_splits=5; expected"),
     "kfold summary": ("--workdir={tmp}/x --summary", "fold0 does not exist"),
