@@ -26,6 +26,7 @@ import jax
 
 import jaxcls
 from jaxcls.convert import export_state_dict
+from jaxcls.inference import Model
 
 Scores = Callable[[], np.ndarray]
 
@@ -48,7 +49,7 @@ def steps(batch_size: int, size: int) -> dict[str, Scores]:
     return made
 
 
-def jaxcls_scores(model: jaxcls.inference.Model, images: np.ndarray) -> Scores:
+def jaxcls_scores(model: Model, images: np.ndarray) -> Scores:
     step, parallel = model.network.make_eval_step(model.preprocess.on_device), model.network.parallel
     labels, mask = np.zeros(len(images), np.int32), np.ones(len(images), np.float32)
     batch = parallel.place_batch({"image": images, "label": labels, "mask": mask})

@@ -80,6 +80,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--topk", type=positive, default=5, help="how many of the best classes to list")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation, as the run's data.tta says")
     parser.add_argument("--deploy", action="store_true", help="branches merged and BatchNorm folded")
+    parser.add_argument("--weights", choices=["ema", "raw"], help="default: the averages where the run kept such")
     parser.add_argument("--batch_size", type=positive, help="images at a time; default: as the run evaluated")
     parser.add_argument("--out", metavar="FILE", help="a file for the predictions: .json or .csv")
     parser.add_argument("--show_dir", metavar="DIR", help="a folder for pictures with what is predicted of them")
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str]) -> None:
     file = prediction_file(options["out"]) if options["out"] else None
     folder = picture_folder(options["show_dir"]) if options["show_dir"] else None
     images = [str(image) for image in listed(options["images"])]
-    model = find_model(options["ckpt"], options["config"], options["deploy"])
+    model = find_model(options["ckpt"], options["config"], options["deploy"], options["weights"])
     topk = min(options["topk"], len(model.classes))
     outputs: list[Output] = [Table(len(images))]
     if file is not None:
