@@ -9,10 +9,19 @@ import numpy as np
 
 
 class Layout(NamedTuple):
-    """What brings a source's values into the original's order, and what takes them back, where that is needed."""
+    """What brings a source's values into the original's order, and what takes them back, where that is needed.
 
-    read: Callable[[np.ndarray], np.ndarray]
+    Attributes:
+        read: of each of a row's sources, before they are put one after the other.
+        write: of what becomes a row's sources.
+        together: of what has been put one after the other.
+        shares: how much of it each of the sources is, where that is not the same.
+    """
+
+    read: Callable[[np.ndarray], np.ndarray] = np.asarray
     write: Callable[[np.ndarray], np.ndarray] | None = None
+    together: Callable[[np.ndarray], np.ndarray] = np.asarray
+    shares: tuple[int, ...] = ()
 
 
 def _reversed_input(kernel: np.ndarray) -> np.ndarray:
@@ -45,6 +54,21 @@ def _folded(value: np.ndarray) -> np.ndarray:
     return np.moveaxis(taps.swapaxes(-1, -2), -3, -1).reshape(value.shape)
 
 
+def _difference(values: np.ndarray) -> np.ndarray:
+    first, second = np.split(values, 2)
+    return first - second
+
+
+def _without_middle(values: np.ndarray) -> np.ndarray:
+    first, _, last = np.split(values, 3)
+    return np.concatenate([first, last])
+
+
+def _zeros_between(values: np.ndarray) -> np.ndarray:
+    first, last = np.split(values, 2)
+    return np.concatenate([first, np.zeros_like(first), last])
+
+
 # Kernels (O, I, h, w) of a first layer that sees blue, green, red.
 BGR = Layout(_reversed_input, _reversed_input)
 # Flax's kernels, (I, O) and (h, w, I, O).
@@ -57,3 +81,14 @@ FLAX_FROM_HEADS = Layout(_from_heads)
 MERGED_PATCHES = Layout(_unfolded, _folded)
 # A factor a channel, (C, 1, 1) instead of (C,).
 CHANNELS_FIRST = Layout(lambda value: value.reshape(-1), lambda value: value.reshape(-1, 1, 1))
+# A factor a channel of maps with the channels last, (1, 1, 1, C) instead of (C,).
+CHANNELS_LAST = Layout(lambda value: value.reshape(-1), lambda value: value.reshape(1, 1, 1, -1))
+# A linear layer as a convolution of 1x1, and as one of all of a map of 7x7.
+CONVOLUTION = Layout(lambda value: value.reshape(len(value), -1), lambda value: value[..., None, None])
+CONVOLUTION_7X7 = Layout(lambda value: value.reshape(len(value), -1), lambda value: value.reshape(len(value), -1, 7, 7))
+# A BatchNorm's mean of a convolution with a bias, where the original's has none.
+MEAN_AND_BIAS = Layout(write=lambda value: np.concatenate([value, np.zeros_like(value)]), together=_difference)
+# Biases of queries, keys and values where the keys' are not used, and the original has none.
+WITHOUT_KEYS = Layout(_without_middle, _zeros_between)
+# Queries and keys in one, values apart.
+KEYS_APART_FROM_VALUES = Layout(write=np.asarray, shares=(2, 1))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from flax import linen as nn
 
+from jaxcls.convert.layouts import Layout
 from jaxcls.convert.names import tables_of
 from jaxcls.convert.renaming import Found, Row, Table
 from jaxcls.errors import UserError, close_names
@@ -122,13 +123,16 @@ def _written(table: Table, name: str) -> Found | None:
 
 def _named_back(state_dict: Mapping[str, np.ndarray], found: Mapping[str, Found]) -> dict[str, np.ndarray]:
     parts: dict[tuple[str, ...], dict[int, np.ndarray]] = {}
-    for name, (row, place, names) in found.items():
-        value = state_dict[name]
-        parts.setdefault(names, {})[place] = row.layout.write(value) if row.layout and row.layout.write else value
+    for name, (_, place, names) in found.items():
+        parts.setdefault(names, {})[place] = state_dict[name]
+    layouts = {names: row.layout or Layout() for row, _, names in found.values()}
     made = dict[str, np.ndarray]()
     for names, values in parts.items():
         whole = np.concatenate([values[place] for place in sorted(values)]) if len(values) > 1 else values[0]
-        pieces = np.split(whole, len(names)) if len(names) > 1 else [whole]
+        layout = layouts[names]
+        whole = layout.write(whole) if layout.write else whole
+        ends = np.cumsum(layout.shares or (1,) * len(names))
+        pieces = np.split(whole, ends[:-1] * len(whole) // ends[-1]) if len(names) > 1 else [whole]
         made.update({name: np.asarray(piece, order="C") for name, piece in zip(names, pieces, strict=True)})
     return made
 
@@ -198,10 +202,11 @@ class _Attempt:
     def _values(self, row: Row, targets: tuple[str, ...], parts: list[Any]) -> dict[str, Any]:
         if row.layout is None and len(parts) == len(targets) == 1:
             return {targets[0]: parts[0]}
-        read = row.layout.read if row.layout else np.asarray
+        layout = row.layout or Layout()
 
         def together(arrays: list[np.ndarray]) -> np.ndarray:
-            return np.concatenate([read(array) for array in arrays]) if len(arrays) > 1 else read(arrays[0])
+            read = [layout.read(array) for array in arrays]
+            return layout.together(np.concatenate(read) if len(read) > 1 else read[0])
 
         if len(targets) == 1:
             return {targets[0]: _Read(parts, together)}

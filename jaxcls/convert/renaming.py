@@ -1,9 +1,10 @@
 """The names of other sources' parameters <-> those of the original, by a table of rows.
 
 A row is `source: target`. Each side is the beginning of a name, up to a dot or its end; what follows is carried over.
-`{i}` stands for a number, the same on both sides::
+`{i}` stands for a number, the same on both sides, and `{i+1}` for one more::
 
     "blocks.{i}.norm1": "backbone.layers.{i}.ln1"
+    "stage{i+2}.{j}": "backbone.layers.{i}.{j}"
 
 The first row that fits counts. A source may be a tuple of names, whose values follow each other along the first axis
 (query, key and value are one projection in the original); a target may be one, too, among whose names the values are
@@ -101,6 +102,10 @@ def _tuple(names: Names) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names
 
 
+# A number, and how much more than it stands there.
+_NUMBER = re.compile(r"\{(\w)(?:\+(\d))?\}")
+
+
 class _Index:
     """One side of a table's rows: beginnings without numbers by themselves, the others as one pattern."""
 
@@ -114,18 +119,18 @@ class _Index:
 
     def find(self, name: str) -> Found | None:
         """The first row whose beginning the name has."""
-        fitting: list[tuple[int, int, dict[str, str]]] = [
+        fitting: list[tuple[int, int, dict[str, int]]] = [
             (self._plain[text], len(text), {}) for text in _beginnings(name) if text in self._plain
         ]
         if self._numbered and (match := self._numbered.match(name)):
-            numbers = {key.rpartition("_")[2]: text for key, text in match.groupdict().items() if text and "_" in key}
+            numbers = dict(_number(key, text) for key, text in match.groupdict().items() if text and "_" in key)
             fitting.append((int(str(match.lastgroup).removeprefix("row")), match.end(), numbers))
         if not fitting:
             return None
         first, end, numbers = min(fitting, key=lambda found: found[0])
         row, place, others = self._entries[first]
         rest = name[end:] if end else f".{name}"
-        return Found(row, place, tuple((other.format(**numbers) + rest).lstrip(".") for other in others))
+        return Found(row, place, tuple((_numbered(other, numbers) + rest).lstrip(".") for other in others))
 
 
 def _beginnings(name: str) -> list[str]:
@@ -135,10 +140,21 @@ def _beginnings(name: str) -> list[str]:
 
 
 def _pattern(beginning: str, key: str) -> str:
-    """A regular expression for names that begin so, its numbers as groups `key_i`."""
-    parts, seen = [], set[str]()
-    for text, number in re.findall(r"([^{}]+)|\{(\w)\}", beginning):
-        again = f"(?P={key}_{number})"
-        parts.append(re.escape(text) if text else again if number in seen else rf"(?P<{key}_{number}>\d+)")
-        seen.add(number)
-    return rf"(?P<{key}>{''.join(parts)})(?=\.|$)"
+    """A regular expression for names that begin so, its numbers as groups `key_i`, or `key_1_i` for `{i+1}`."""
+    parts, end = [], 0
+    for found in _NUMBER.finditer(beginning):
+        group = f"{key}_{found[2]}_{found[1]}" if found[2] else f"{key}_{found[1]}"
+        again = any(f"<{group}>" in part for part in parts)
+        parts += [re.escape(beginning[end : found.start()]), f"(?P={group})" if again else rf"(?P<{group}>\d+)"]
+        end = found.end()
+    return rf"(?P<{key}>{''.join(parts)}{re.escape(beginning[end:])})(?=\.|$)"
+
+
+def _number(group: str, text: str) -> tuple[str, int]:
+    """The letter and its number, by a group of `_pattern`."""
+    _, *more, letter = group.split("_")
+    return letter, int(text) - sum(map(int, more))
+
+
+def _numbered(beginning: str, numbers: Mapping[str, int]) -> str:
+    return _NUMBER.sub(lambda found: str(numbers[found[1]] + int(found[2] or 0)), beginning)

@@ -11,7 +11,7 @@ def _entry(kind: str, arch: str, top1: float, top5: float, version: str) -> Entr
     norm_cfg = dict(type="LN", eps=1e-6) if kind == "pcpvt" else dict(type="LN")
     return Entry(
         f"twins_{kind}_{arch}",
-        dict(type=kind.upper(), arch=arch, drop_path_rate=0.3, norm_cfg=norm_cfg)
+        dict(type=kind.upper(), arch=arch, qkv_bias=True, drop_path_rate=0.3, norm_cfg=norm_cfg)
         | dict(out_indices=(3,), norm_after_stage=(False, False, False, True)),
         linear_head(_CHANNELS[kind][("small", "base", "large").index(arch)], loss=label_smoothing()),
         preprocessing=BICUBIC,

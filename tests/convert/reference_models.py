@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jaxcls import zoo
+
 CLASSES = 7
 
 
@@ -24,6 +26,7 @@ class Case:
         model: our config.
         size: of the images, in pixels.
         written: whose names `rename_back` writes; None: those are not written.
+        slow: whether our model is too large to be looked at in each test session.
     """
 
     package: str
@@ -31,6 +34,7 @@ class Case:
     model: Mapping[str, Any]
     size: int
     written: str | None = None
+    slow: bool = False
 
     def made(self) -> Any:
         """The package's model."""
@@ -49,10 +53,10 @@ def classifier(backbone, width=None, neck="GlobalAveragePooling", head="LinearCl
     }
 
 
-def vit(eps=1e-6, distilled=False, **options):
+def vit(eps=1e-6, distilled=False, head="VisionTransformerClsHead", **options):
     norm = {"type": "LN", "eps": eps}
-    backbone, head = ("DistilledVisionTransformer", "DeiTClsHead") if distilled else ("VisionTransformer", None)
-    return classifier(backbone, 32, None, head or "VisionTransformerClsHead", arch=VIT, norm_cfg=norm, **options)
+    backbone, head = ("DistilledVisionTransformer", "DeiTClsHead") if distilled else ("VisionTransformer", head)
+    return classifier(backbone, 32, None, head, arch=VIT, norm_cfg=norm, **options)
 
 
 VIT = {"embed_dims": 32, "num_layers": 2, "num_heads": 4, "feedforward_channels": 64}
@@ -193,3 +197,158 @@ CASES = {
         "timm",
     ),
 }
+
+
+def of_the_zoo(key, make, name, size=64, slow=True, written=True, **backbone):
+    """A case named `….package` of a model of the zoo."""
+    package = key.rpartition(".")[2]
+    model = zoo.model_config(name, CLASSES, size, backbone)
+    CASES[key] = Case(package, make, model, size, package if written else None, slow)
+
+
+SAME = {"conv_cfg": None, "norm_cfg": {"type": "BN", "eps": 1e-5}}  # not as in TensorFlow
+SHAPE = {"img_size": 64}
+SWINV2 = {"embed_dims": 8, "depths": (1, 1, 2, 1), "num_heads": (1, 2, 2, 4), "extra_norm_every_n_blocks": 0}
+SWINV2_TIMM = {"embed_dim": 8, "depths": SWINV2["depths"], "num_heads": SWINV2["num_heads"]}
+
+
+def torchvision_swin_v2(package):
+    from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformerBlockV2
+
+    arch = {key: [*value] if isinstance(value, tuple) else value for key, value in SWINV2_TIMM.items()}
+    kinds = {"block": SwinTransformerBlockV2, "downsample_layer": PatchMergingV2}
+    return package.models.SwinTransformer([4, 4], **arch, window_size=[8, 8], num_classes=CLASSES, **kinds)
+
+
+for name, theirs in {
+    "alexnet": "alexnet",
+    "vgg11": "vgg11",
+    "vgg11bn": "vgg11_bn",
+}.items():
+    of_the_zoo(f"{name}.torchvision", torchvision(theirs), name, 224)
+for name, theirs in {
+    "densenet121": "densenet121",
+    "resnext50_32x4d": "resnext50_32x4d",
+    "wide_resnet50": "wide_resnet50_2",
+    "mobilenet_v3_small": "mobilenet_v3_small",
+    "mobilenet_v3_large": "mobilenet_v3_large",
+    "shufflenet_v2_1x": "shufflenet_v2_x1_0",
+    "regnety_400mf": "regnet_y_400mf",
+    "regnetx_1.6gf": "regnet_x_1_6gf",
+}.items():
+    of_the_zoo(f"{name}.torchvision", torchvision(theirs), name)
+of_the_zoo("efficientnet_b0.torchvision", torchvision("efficientnet_b0"), "efficientnet_b0", **SAME)
+of_the_zoo("efficientnet_b1.torchvision", torchvision("efficientnet_b1"), "efficientnet_b1", **SAME)
+of_the_zoo("efficientnetv2_s.torchvision", torchvision("efficientnet_v2_s"), "efficientnetv2_s", conv_cfg=None)
+of_the_zoo("inception_v3.torchvision", torchvision("inception_v3"), "inception_v3", 299, aux_logits=True)
+CASES["swinv2.torchvision"] = Case(
+    "torchvision", torchvision_swin_v2, classifier("SwinTransformerV2", 64, arch=SWINV2), 256, "torchvision"
+)
+
+of_the_zoo("vgg11bn.timm", timm("vgg11_bn"), "vgg11bn", 224)
+for name, theirs in {
+    "seresnet50": "seresnet50",
+    "seresnext50_32x4d": "seresnext50_32x4d",
+    "resnext50_32x4d": "resnext50_32x4d",
+    "resnest50": "resnest50d",
+    "res2net50_w14_s8": "res2net50_14w_8s",
+    "densenet121": "densenet121",
+    "efficientnet_lite0": "tf_efficientnet_lite0",
+    "efficientnetv2_b0": "tf_efficientnetv2_b0",
+    "regnetx_400mf": "regnetx_004",
+    "regnety_400mf": "regnety_004",
+    "repvgg_a0": "repvgg_a0",
+    "hrnet_w18": "hrnet_w18",
+    "convmixer_768_32": "convmixer_768_32",
+    "mobileone_s0": "mobileone_s0",
+    "mobileone_s4": "mobileone_s4",
+    "cspresnet50": "cspresnet50",
+    "cspresnext50": "cspresnext50",
+    "cspdarknet53": "cspdarknet53",
+    "mobilevit_xxsmall": "mobilevit_xxs",
+}.items():
+    of_the_zoo(f"{name}.timm", timm(theirs), name)
+of_the_zoo("res2net50d.timm", timm("res2net50d"), "res2net50_w26_s8", scales=4, deep_stem=True, avg_down=True)
+of_the_zoo("tf_efficientnet_b0.timm", timm("tf_efficientnet_b0"), "efficientnet_b0")
+of_the_zoo("efficientnet_b0.timm", timm("efficientnet_b0"), "efficientnet_b0", **SAME)
+of_the_zoo("efficientnet_es.timm", timm("efficientnet_es"), "efficientnet_es", **SAME)
+of_the_zoo("efficientnetv2_s.timm", timm("efficientnetv2_s"), "efficientnetv2_s", **SAME)
+for size in ("small", "large"):
+    theirs = timm(f"mobilenetv3_{size}_100")
+    of_the_zoo(f"mobilenet_v3_{size}.timm", theirs, f"mobilenet_v3_{size}", norm_cfg=SAME["norm_cfg"])
+of_the_zoo("inception_v3.timm", timm("inception_v3"), "inception_v3", 96)
+
+CONVNEXT_V2 = classifier("ConvNeXt", 32, None, arch=CONVNEXT, layer_scale_init_value=0.0, use_grn=True)
+DEIT3 = {"layer_scale_init_value": 1e-5, "class_position": False}
+DINOV2 = {**DEIT3, "class_position": True, "patch_size": 14, "img_size": 56, "out_type": "cls_token"}
+DINOV2_TIMM = {**VIT_TIMM, "img_size": 56}
+TNT = {"embed_dims_outer": 32, "embed_dims_inner": 8, "num_layers": 2, "num_heads_outer": 4, "num_heads_inner": 2}
+TNT_TIMM = {"img_size": 64, "embed_dim": 32, "inner_dim": 8, "depth": 2, "num_heads_outer": 4, "num_heads_inner": 2}
+CASES |= {
+    "convnextv2.timm": Case("timm", timm("convnextv2_tiny", **CONVNEXT_TIMM), CONVNEXT_V2, 64, "timm"),
+    "convnextv2.transformers": Case(
+        "transformers",
+        transformers("ConvNextV2", depths=[*CONVNEXT["depths"]], hidden_sizes=[*CONVNEXT["channels"]]),
+        CONVNEXT_V2,
+        64,
+        "transformers",
+    ),
+    "swinv2.timm": Case(
+        "timm",
+        timm("swinv2_tiny_window8_256", **SWINV2_TIMM),
+        classifier("SwinTransformerV2", 64, arch=SWINV2),
+        256,
+        "timm",
+    ),
+    "swinv2.transformers": Case(
+        "transformers",
+        transformers(
+            "Swinv2",
+            embed_dim=8,
+            depths=[*SWINV2["depths"]],
+            num_heads=[*SWINV2["num_heads"]],
+            image_size=256,
+            window_size=8,
+        ),
+        classifier("SwinTransformerV2", 64, arch=SWINV2),
+        256,
+        "transformers",
+    ),
+    "deit3.timm": Case("timm", timm("deit3_small_patch16_224", **VIT_TIMM), vit(img_size=64, **DEIT3), 64, "timm"),
+    "dinov2.timm": Case(
+        "timm", timm("vit_small_patch14_dinov2", **DINOV2_TIMM), vit(head="LinearClsHead", **DINOV2), 56, "timm"
+    ),
+    "dinov2_with_registers.timm": Case(
+        "timm",
+        timm("vit_small_patch14_reg4_dinov2", **DINOV2_TIMM),
+        vit(head="LinearClsHead", **{**DINOV2, "class_position": False, "num_register_tokens": 4}),
+        56,
+        "timm",
+    ),
+    "beit.timm": Case(
+        "timm",
+        timm("beit_base_patch16_224", **VIT_TIMM),
+        classifier("BEiTViT", 32, None, arch=VIT, img_size=64),
+        64,
+        "timm",
+    ),
+    "beitv2.timm": Case(
+        "timm",
+        timm("beitv2_base_patch16_224", **VIT_TIMM),
+        classifier("BEiTViT", 32, None, arch=VIT, img_size=64),
+        64,
+        "timm",
+    ),
+    "tnt.timm": Case(
+        "timm",
+        timm("tnt_s_legacy_patch16_224", **TNT_TIMM),
+        classifier("TNT", 32, None, arch=TNT, img_size=64),
+        64,
+        "timm",
+    ),
+}
+of_the_zoo("poolformer_s12.timm", timm("poolformer_s12"), "poolformer_s12")
+of_the_zoo("twins_pcpvt_small.timm", timm("twins_pcpvt_small", img_size=64), "twins_pcpvt_small")
+of_the_zoo("twins_svt_small.timm", timm("twins_svt_small", img_size=64), "twins_svt_small")
+of_the_zoo("mvitv2_tiny.timm", timm("mvitv2_tiny", img_size=64), "mvitv2_tiny", img_size=64)
+of_the_zoo("efficientformer_l1.timm", timm("efficientformer_l1"), "efficientformer_l1", 224)

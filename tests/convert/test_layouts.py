@@ -11,6 +11,9 @@ BACK = {
     "FLAX": (2, 3, 4, 5),
     "MERGED_PATCHES": (6, 20),
     "CHANNELS_FIRST": (7, 1, 1),
+    "CHANNELS_LAST": (1, 1, 1, 7),
+    "CONVOLUTION": (3, 5, 1, 1),
+    "CONVOLUTION_7X7": (3, 5, 7, 7),
 }
 
 
@@ -52,3 +55,16 @@ def test_merged_patches():
     np.testing.assert_array_equal(layouts.MERGED_PATCHES.read(theirs), ours)
     weight = RNG.standard_normal((3, 4 * channels))
     np.testing.assert_allclose(layouts.MERGED_PATCHES.read(weight) @ ours, weight @ theirs)
+
+
+def test_a_convolutions_bias_in_the_norms_mean():
+    x, mean, bias = RNG.standard_normal((3, 4))
+    found = layouts.MEAN_AND_BIAS.together(np.concatenate([mean, bias]))
+    np.testing.assert_allclose(x - found, x + bias - mean)
+    np.testing.assert_array_equal(layouts.MEAN_AND_BIAS.write(mean), np.concatenate([mean, np.zeros(4)]))
+
+
+def test_biases_without_those_of_keys():
+    found = layouts.WITHOUT_KEYS.read(np.arange(6))
+    np.testing.assert_array_equal(found, [0, 1, 4, 5])
+    np.testing.assert_array_equal(layouts.WITHOUT_KEYS.write(found), [0, 1, 0, 0, 4, 5])

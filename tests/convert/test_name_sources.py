@@ -22,6 +22,8 @@ def fill(model, torch):
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, value in model.state_dict().items():
+            if name.endswith(IGNORED):
+                continue
             if name.endswith("running_var"):
                 value.uniform_(0.5, 1.5, generator=generator)
             elif value.dtype.is_floating_point and value.ndim < 2:

@@ -9,13 +9,16 @@ from jaxcls.convert.recognise import rename, rename_back
 from jaxcls.convert.renaming import As, Table
 from jaxcls.errors import UserError
 
+THIRDS = Layout(write=np.asarray, shares=(2, 1))
 DOUBLED = Layout(lambda value: 2 * value, lambda value: value / 2)
 TABLE = Table(
     ("other",),
     {
         "stem.{i}": "backbone.stem{i}",
         "block{i}.{j}.norm": "backbone.layer{j}.{i}.bn",
+        "stage{i+2}.stage{i+2}-{j}": "backbone.stages.{i}.{j+1}",
         ("att.q", "att.k"): "backbone.qk",
+        ("att.both", "att.v"): As("backbone.qkv", THIRDS),
         "mixed": ("backbone.first", "backbone.second"),
         "gamma": As("backbone.scale", DOUBLED),
         "head.unused": None,
@@ -27,6 +30,9 @@ VALUES = {  # at the source
     "stem.0.weight": (2, 3),
     "block1.2.norm.bias": (3,),
     "block1.12.norm.bias": (3,),
+    "stage3.stage3-9.bias": (3,),
+    "att.both.weight": (4, 3),
+    "att.v.weight": (2, 3),
     "att.q.weight": (2, 3),
     "att.k.weight": (1, 3),
     "mixed.weight": (5, 2),
@@ -39,6 +45,8 @@ SHAPES = {
     "backbone.stem0.weight": (2, 3),
     "backbone.layer2.1.bn.bias": (3,),
     "backbone.layer12.1.bn.bias": (3,),
+    "backbone.stages.1.10.bias": (3,),
+    "backbone.qkv.weight": (6, 3),
     "backbone.qk.weight": (3, 3),
     "backbone.first.weight": (2, 2),
     "backbone.second.weight": (3, 2),

@@ -1,7 +1,31 @@
-"""ConvNeXt: torchvision, timm, transformers, and the paper's own code."""
+"""ConvNeXt, V1 and V2: torchvision, timm, transformers, and the papers' own code."""
 
-from jaxcls.convert.layouts import CHANNELS_FIRST
+from jaxcls.convert.layouts import CHANNELS_FIRST, CHANNELS_LAST
 from jaxcls.convert.renaming import As, Table
+
+
+def _transformers(base: str, mark: str = "") -> Table:
+    block, ours = f"{base}.encoder.stages.{{i}}.layers.{{j}}", "backbone.stages.{i}.{j}"
+    return Table(
+        ("transformers",),
+        {
+            f"{base}.embeddings.patch_embeddings": "backbone.downsample_layers.0.0",
+            f"{base}.embeddings.layernorm": "backbone.downsample_layers.0.1",
+            f"{base}.encoder.stages.{{i}}.downsampling_layer.{{j}}": "backbone.downsample_layers.{i}.{j}",
+            f"{block}.dwconv": f"{ours}.depthwise_conv",
+            f"{block}.layernorm": f"{ours}.norm",
+            f"{block}.pwconv1": f"{ours}.pointwise_conv1",
+            f"{block}.pwconv2": f"{ours}.pointwise_conv2",
+            f"{block}.layer_scale_parameter": f"{ours}.gamma",
+            f"{block}.grn.weight": As(f"{ours}.grn.gamma", CHANNELS_LAST),
+            f"{block}.grn.bias": As(f"{ours}.grn.beta", CHANNELS_LAST),
+            f"{base}.layernorm": "backbone.norm3",
+            "classifier": "head.fc",
+        },
+        base=f"{base}.",
+        mark=mark,
+    )
+
 
 TABLES = (
     Table(
@@ -44,26 +68,14 @@ TABLES = (
             "stages.{i}.blocks.{j}.mlp.fc1": "backbone.stages.{i}.{j}.pointwise_conv1",
             "stages.{i}.blocks.{j}.mlp.fc2": "backbone.stages.{i}.{j}.pointwise_conv2",
             "stages.{i}.blocks.{j}.gamma": "backbone.stages.{i}.{j}.gamma",
+            "stages.{i}.blocks.{j}.mlp.grn.weight": "backbone.stages.{i}.{j}.grn.gamma",
+            "stages.{i}.blocks.{j}.mlp.grn.bias": "backbone.stages.{i}.{j}.grn.beta",
             "head.norm": "backbone.norm3",
             "head.fc": "head.fc",
         },
     ),
-    Table(
-        ("transformers",),
-        {
-            "convnext.embeddings.patch_embeddings": "backbone.downsample_layers.0.0",
-            "convnext.embeddings.layernorm": "backbone.downsample_layers.0.1",
-            "convnext.encoder.stages.{i}.downsampling_layer.{j}": "backbone.downsample_layers.{i}.{j}",
-            "convnext.encoder.stages.{i}.layers.{j}.dwconv": "backbone.stages.{i}.{j}.depthwise_conv",
-            "convnext.encoder.stages.{i}.layers.{j}.layernorm": "backbone.stages.{i}.{j}.norm",
-            "convnext.encoder.stages.{i}.layers.{j}.pwconv1": "backbone.stages.{i}.{j}.pointwise_conv1",
-            "convnext.encoder.stages.{i}.layers.{j}.pwconv2": "backbone.stages.{i}.{j}.pointwise_conv2",
-            "convnext.encoder.stages.{i}.layers.{j}.layer_scale_parameter": "backbone.stages.{i}.{j}.gamma",
-            "convnext.layernorm": "backbone.norm3",
-            "classifier": "head.fc",
-        },
-        base="convnext.",
-    ),
+    _transformers("convnextv2", "backbone.stages.0.0.grn.gamma"),
+    _transformers("convnext"),
     Table(
         ("the paper's code",),
         {
@@ -73,6 +85,8 @@ TABLES = (
             "stages.{i}.{j}.pwconv1": "backbone.stages.{i}.{j}.pointwise_conv1",
             "stages.{i}.{j}.pwconv2": "backbone.stages.{i}.{j}.pointwise_conv2",
             "stages.{i}.{j}.gamma": "backbone.stages.{i}.{j}.gamma",
+            "stages.{i}.{j}.grn.gamma": As("backbone.stages.{i}.{j}.grn.gamma", CHANNELS_LAST),
+            "stages.{i}.{j}.grn.beta": As("backbone.stages.{i}.{j}.grn.beta", CHANNELS_LAST),
             "norm": "backbone.norm3",
             "head": "head.fc",
         },

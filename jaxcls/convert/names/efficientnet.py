@@ -1,12 +1,15 @@
-"""EfficientNet and its lite forms: efficientnet_pytorch and efficientnet_lite_pytorch, which count all blocks in one.
+"""EfficientNet, EdgeTPU's and lite ones: torchvision, timm, and efficientnet_pytorch and its lite form.
 
-Their numbers depend on the blocks of each width, so that there is a table for each depth.
+They count the blocks of each width, or all in one, where the original has two widths in a layer. So the numbers depend
+on the depths, and there is a table for each.
 """
 
 from jaxcls.convert.renaming import Rows, Table
 
-# blocks of each of the seven widths: b0, b1 and b2, b3, …, b8; lite0, lite1 and lite2, lite3, lite4
-_DEPTHS = (
+Depths = tuple[int, ...]
+
+# blocks of each width: b0, b1 and b2, b3, …, b8; lite0, lite1 and lite2, lite3, lite4
+_MOBILE: tuple[Depths, ...] = (
     (1, 2, 2, 3, 3, 4, 1),
     (2, 3, 3, 4, 4, 5, 2),
     (2, 3, 3, 5, 5, 6, 2),
@@ -19,41 +22,113 @@ _DEPTHS = (
     (1, 3, 3, 5, 5, 6, 1),
     (1, 4, 4, 6, 6, 8, 1),
 )
-_STAGES = ((0,), (1,), (2,), (3, 4), (5, 6))  # the original counts two widths as one
-_LAYERS = {
-    "_expand_conv": "expand_conv.conv",
-    "_bn0": "expand_conv.bn",
-    "_depthwise_conv": "depthwise_conv.conv",
-    "_bn1": "depthwise_conv.bn",
-    "_se_reduce": "se.conv1.conv",
-    "_se_expand": "se.conv2.conv",
-    "_project_conv": "linear_conv.conv",
-    "_bn2": "linear_conv.bn",
+_EDGE: tuple[Depths, ...] = ((1, 2, 4, 5, 4, 2), (2, 3, 5, 6, 5, 3), (2, 3, 6, 7, 6, 3))  # es, em, el
+_STAGES = (0, 1, 2, 3, 3, 4, 4)  # the original's layer of each width, less one
+
+
+def _places(depths: Depths) -> list[tuple[int, int, str]]:
+    """(width, number among its blocks, the original's name) of all blocks."""
+    blocks = [(width, i) for width, depth in enumerate(depths) for i in range(depth)]
+    before = [sum(depths[other] for other in range(width) if _STAGES[other] == _STAGES[width]) for width, _ in blocks]
+    return [
+        (width, i, f"backbone.layers.{_STAGES[width] + 1}.{more + i}")
+        for (width, i), more in zip(blocks, before, strict=True)
+    ]
+
+
+def _convolution(source: tuple[str, str], target: str) -> Rows:
+    """A convolution and its norm."""
+    return {source[0]: f"{target}.conv", source[1]: f"{target}.bn"}
+
+
+_SE = {"se.conv1.conv": "reduce", "se.conv2.conv": "expand"}
+_PYTORCH: Rows = {
+    **_convolution(("_expand_conv", "_bn0"), "expand_conv"),
+    **_convolution(("_depthwise_conv", "_bn1"), "depthwise_conv"),
+    **{f"_se_{source}": target for target, source in _SE.items()},
+    **_convolution(("_project_conv", "_bn2"), "linear_conv"),
 }
 
 
-def _rows(depths: tuple[int, ...]) -> Rows:
-    stages = [sum(depths[width] for width in widths) for widths in _STAGES]
-    places = [f"backbone.layers.{stage}.{i}" for stage, depth in enumerate(stages, 1) for i in range(depth)]
+def _pytorch(depths: Depths) -> Rows:
     return {
-        "_conv_stem": "backbone.layers.0.conv",
-        "_bn0": "backbone.layers.0.bn",
+        **_convolution(("_conv_stem", "_bn0"), "backbone.layers.0"),
         **{
             f"_blocks.{number}.{source}": f"{place}.{target}"
-            for number, place in enumerate(places)
-            for source, target in _LAYERS.items()
+            for number, (*_, place) in enumerate(_places(depths))
+            for source, target in _PYTORCH.items()
         },
-        "_conv_head": "backbone.layers.6.conv",
-        "_bn1": "backbone.layers.6.bn",
+        **_convolution(("_conv_head", "_bn1"), "backbone.layers.6"),
         "_fc": "head.fc",
     }
 
 
-TABLES = tuple(
-    Table(
-        ("efficientnet_pytorch",),
-        _rows(depths),
-        mark=f"backbone.layers.5.{sum(depths[-2:]) - 1}.linear_conv.conv.weight",
+def _of_torchvision(width: int) -> Rows:
+    names = (
+        ("depthwise_conv", "se", "linear_conv")
+        if width == 0
+        else ("expand_conv", "depthwise_conv", "se", "linear_conv")
     )
-    for depths in _DEPTHS
+    return {
+        **{f"block.{len(names) - 2}.fc{i}": f"se.conv{i}.conv" for i in (1, 2)},
+        **{
+            f"block.{i}.{j}": f"{name}.{part}"
+            for i, name in enumerate(names)
+            for j, part in enumerate(("conv", "bn"))
+            if name != "se"
+        },
+    }
+
+
+def _torchvision(depths: Depths) -> Rows:
+    last = len(depths) + 1
+    return {
+        **_convolution(("features.0.0", "features.0.1"), "backbone.layers.0"),
+        **{
+            f"features.{width + 1}.{i}.{source}": f"{place}.{target}"
+            for width, i, place in _places(depths)
+            for source, target in _of_torchvision(width).items()
+        },
+        **_convolution((f"features.{last}.0", f"features.{last}.1"), "backbone.layers.6"),
+        "classifier.1": "head.fc",
+    }
+
+
+_GATE: Rows = {f"se.conv_{source}": target for target, source in _SE.items()}
+_FIRST: Rows = {
+    **_convolution(("conv_dw", "bn1"), "depthwise_conv"),
+    **_GATE,
+    **_convolution(("conv_pw", "bn2"), "linear_conv"),
+}
+_OTHERS: Rows = {
+    **_convolution(("conv_pw", "bn1"), "expand_conv"),
+    **_convolution(("conv_dw", "bn2"), "depthwise_conv"),
+    **_GATE,
+    **_convolution(("conv_pwl", "bn3"), "linear_conv"),
+}
+_FUSED: Rows = {**_convolution(("conv_exp", "bn1"), "conv1"), **_convolution(("conv_pwl", "bn2"), "conv2")}
+
+
+def _timm(depths: Depths) -> Rows:
+    kinds = (_FIRST, *(_OTHERS,) * 6) if depths in _MOBILE else (*(_FUSED,) * 3, *(_OTHERS,) * 3)
+    return {
+        **_convolution(("conv_stem", "bn1"), "backbone.layers.0"),
+        **{
+            f"blocks.{width}.{i}.{source}": f"{place}.{target}"
+            for width, i, place in _places(depths)
+            for source, target in kinds[width].items()
+        },
+        **_convolution(("conv_head", "bn2"), "backbone.layers.6"),
+        "classifier": "head.fc",
+    }
+
+
+TABLES = tuple(
+    Table((source,), rows(depths), mark=f"{_places(depths)[-1][-1]}.linear_conv.conv.weight")
+    for source, rows, variants in (
+        ("efficientnet_pytorch", _pytorch, _MOBILE),
+        ("torchvision", _torchvision, _MOBILE[:7]),
+        ("timm", _timm, _MOBILE + _EDGE),
+    )
+    for depths in variants
 )

@@ -1,8 +1,12 @@
-"""ResNet: torchvision and timm (the same names), timm's deep stems, transformers."""
+"""ResNet and its kin (ResNeXt, SE-ResNet, Res2Net, ResNeSt): torchvision and timm, timm's deep stems, transformers."""
 
 from jaxcls.convert.renaming import Rows, Table
 
-_STAGES: Rows = {"layer{i}.{j}": "backbone.layer{i}.{j}", "fc": "head.fc"}
+_STAGES: Rows = {
+    **{f"layer{{i}}.{{j}}.se.fc{k}": f"backbone.layer{{i}}.{{j}}.se_layer.conv{k}.conv" for k in (1, 2)},
+    "layer{i}.{j}": "backbone.layer{i}.{j}",
+    "fc": "head.fc",
+}
 _DEEP_STEM: Rows = {
     "conv1.0": "backbone.stem.0.conv",
     "conv1.1": "backbone.stem.0.bn",

@@ -1,4 +1,4 @@
-"""Vision Transformers and DeiT: torchvision, timm, transformers, google's archives."""
+"""Vision Transformers, DeiT I to III, DINOv2: torchvision, timm, transformers, the papers' code, google's archives."""
 
 from jaxcls.convert.layouts import FLAX, FLAX_FROM_HEADS, FLAX_TO_HEADS
 from jaxcls.convert.renaming import As, Rows, Table
@@ -59,6 +59,45 @@ _GOOGLE: Rows = {
     "head.bias": "head.layers.head.bias",
 }
 
+
+def _timm() -> list[Table]:
+    """Tables for DeiT's heads and for a plain one, with a hidden layer of two gates (DINOv2's giant) and without."""
+    heads: Rows = {
+        "pre_logits.fc": "head.layers.pre_logits",
+        "head": "head.layers.head",
+        "head_dist": "head.layers.head_dist",
+    }
+    first = f"{_LAYER}.ffn"
+    plain: Rows = {"blocks.{i}.mlp.fc1": f"{first}.layers.0.0", "blocks.{i}.mlp.fc2": f"{first}.layers.1"}
+    gated: Rows = {"blocks.{i}.mlp.fc1": f"{first}.w12", "blocks.{i}.mlp.fc2": f"{first}.w3"}
+    rows: Rows = {
+        **{name: f"backbone.{name}" for name in ("cls_token", "dist_token", "pos_embed")},
+        "reg_token": "backbone.register_tokens",
+        "patch_embed.proj": "backbone.patch_embed.projection",
+        "norm_pre": "backbone.pre_norm",
+        "blocks.{i}.norm1": f"{_LAYER}.ln1",
+        "blocks.{i}.norm2": f"{_LAYER}.ln2",
+        "blocks.{i}.ls1.gamma": f"{_LAYER}.attn.gamma1.weight",
+        "blocks.{i}.ls2.gamma": f"{_LAYER}.ffn.gamma2.weight",
+        "blocks.{i}.gamma_1": f"{_LAYER}.attn.gamma1.weight",  # in the code of DeiT III
+        "blocks.{i}.gamma_2": f"{_LAYER}.ffn.gamma2.weight",
+        "blocks.{i}.attn": f"{_LAYER}.attn",
+        "blocks.{i}.mlp.w12": f"{_LAYER}.ffn.w12",  # in the code of DINOv2
+        "blocks.{i}.mlp.w3": f"{_LAYER}.ffn.w3",
+        "register_tokens": "backbone.register_tokens",
+        "mask_token": None,
+        "norm": "backbone.ln1",
+    }
+    return [
+        Table(("timm", "the paper's code"), {**rows, **hidden, **head}, mark=mark)
+        for hidden, head, mark in (
+            (gated, {"head": "head.fc"}, f"{first.format(i=0)}.w12.weight"),
+            (plain, {"head": "head.fc"}, "head.fc.weight"),
+            (plain, heads, ""),
+        )
+    ]
+
+
 TABLES = (
     Table(
         ("torchvision",),
@@ -80,24 +119,7 @@ TABLES = (
             "heads.head": "head.layers.head",
         },
     ),
-    Table(
-        ("timm",),
-        {
-            "cls_token": "backbone.cls_token",
-            "dist_token": "backbone.dist_token",
-            "pos_embed": "backbone.pos_embed",
-            "patch_embed.proj": "backbone.patch_embed.projection",
-            "blocks.{i}.norm1": f"{_LAYER}.ln1",
-            "blocks.{i}.norm2": f"{_LAYER}.ln2",
-            "blocks.{i}.attn": f"{_LAYER}.attn",
-            "blocks.{i}.mlp.fc1": f"{_LAYER}.ffn.layers.0.0",
-            "blocks.{i}.mlp.fc2": f"{_LAYER}.ffn.layers.1",
-            "norm": "backbone.ln1",
-            "pre_logits.fc": "head.layers.pre_logits",
-            "head": "head.layers.head",
-            "head_dist": "head.layers.head_dist",
-        },
-    ),
+    *_timm(),
     Table(("transformers",), {**_transformers("vit"), "classifier": "head.layers.head"}, base="vit."),
     Table(
         ("transformers",),
