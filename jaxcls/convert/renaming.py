@@ -141,7 +141,7 @@ def _beginnings(name: str) -> list[str]:
 
 def _pattern(beginning: str, key: str) -> str:
     """A regular expression for names that begin so, its numbers as groups `key_i`, or `key_1_i` for `{i+1}`."""
-    parts, end = [], 0
+    parts, end = list[str](), 0
     for found in _NUMBER.finditer(beginning):
         group = f"{key}_{found[2]}_{found[1]}" if found[2] else f"{key}_{found[1]}"
         again = any(f"<{group}>" in part for part in parts)

@@ -1,7 +1,7 @@
 """VGG: torchvision, and timm, which has the classifier's linear layers as convolutions."""
 
 from jaxcls.convert.layouts import CONVOLUTION, CONVOLUTION_7X7
-from jaxcls.convert.renaming import As, Rows, Table
+from jaxcls.convert.renaming import As, Names, Rows, Table
 
 _DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _CLASSIFIERS: dict[str, Rows] = {
@@ -23,7 +23,7 @@ def _places(depths: tuple[int, ...]) -> list[int]:
 
 
 def _rows(depths: tuple[int, ...], norm: bool) -> Rows:
-    rows, number = dict[str, str](), 0
+    rows, number = dict[Names, Names | As | None](), 0
     places = _places(depths)
     for i, place in enumerate(places):
         rows[f"features.{number}"] = f"backbone.features.{place}.conv"

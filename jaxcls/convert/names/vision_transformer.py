@@ -88,11 +88,12 @@ def _timm() -> list[Table]:
         "mask_token": None,
         "norm": "backbone.ln1",
     }
+    fc: Rows = {"head": "head.fc"}
     return [
         Table(("timm", "the paper's code"), {**rows, **hidden, **head}, mark=mark)
         for hidden, head, mark in (
-            (gated, {"head": "head.fc"}, f"{first.format(i=0)}.w12.weight"),
-            (plain, {"head": "head.fc"}, "head.fc.weight"),
+            (gated, fc, f"{first.format(i=0)}.w12.weight"),
+            (plain, fc, "head.fc.weight"),
             (plain, heads, ""),
         )
     ]
