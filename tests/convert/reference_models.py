@@ -220,6 +220,21 @@ def torchvision_swin_v2(package):
     return package.models.SwinTransformer([4, 4], **arch, window_size=[8, 8], num_classes=CLASSES, **kinds)
 
 
+def poolformer(package):
+    """With the last norm before pooling, as the weights' authors have it; timm's is after it."""
+    import torch
+
+    model = package.create_model("poolformer_s12", num_classes=CLASSES)
+    norm = model.head.norm
+
+    def normed(_, arguments):
+        return torch.nn.functional.group_norm(arguments[0], 1, norm.weight, norm.bias)
+
+    model.head.global_pool.register_forward_pre_hook(normed)
+    norm.forward = lambda x: x
+    return model
+
+
 for name, theirs in {
     "alexnet": "alexnet",
     "vgg11": "vgg11",
@@ -347,8 +362,8 @@ CASES |= {
         "timm",
     ),
 }
-of_the_zoo("poolformer_s12.timm", timm("poolformer_s12"), "poolformer_s12")
+of_the_zoo("poolformer_s12.timm", poolformer, "poolformer_s12")
 of_the_zoo("twins_pcpvt_small.timm", timm("twins_pcpvt_small", img_size=64), "twins_pcpvt_small")
-of_the_zoo("twins_svt_small.timm", timm("twins_svt_small", img_size=64), "twins_svt_small")
+of_the_zoo("twins_svt_small.timm", timm("twins_svt_small"), "twins_svt_small", 224)  # it does not mask padding
 of_the_zoo("mvitv2_tiny.timm", timm("mvitv2_tiny", img_size=64), "mvitv2_tiny", img_size=64)
 of_the_zoo("efficientformer_l1.timm", timm("efficientformer_l1"), "efficientformer_l1", 224)
