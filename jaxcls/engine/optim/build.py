@@ -7,7 +7,7 @@ its parameters (Prodigy's and D-Adaptation's rate, DoG's distance) it then estim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -16,9 +16,10 @@ import optax
 
 from jaxcls.engine.optim.counting import at_step
 from jaxcls.engine.optim.optimizers import limit_norm
-from jaxcls.engine.optim.paramwise import Multipliers, is_multipliers, multipliers
+from jaxcls.engine.optim.paramwise import Multipliers, is_multipliers, multipliers, parameter_name
 from jaxcls.engine.optim.parse import DECAYS, Recipe, parse
 from jaxcls.errors import UserError
+from jaxcls.models import backbones
 from jaxcls.models.backbones.layout import Layout
 
 PyTree = Any
@@ -78,7 +79,10 @@ def build_optimizer(
 
 
 def parameter_groups(
-    params: PyTree, optimizer: Mapping[str, Any], layout: Layout | None = None
+    params: PyTree,
+    optimizer: Mapping[str, Any],
+    layout: Layout | None = None,
+    is_frozen: Callable[[tuple[str, ...]], bool] | None = None,
 ) -> dict[tuple[str, ...], tuple[float, float]]:
     """The learning rate and the weight decay of each parameter, by its path.
 
@@ -86,17 +90,33 @@ def parameter_groups(
         params: the tree of parameters; arrays, or their shapes alone.
         optimizer: as `build_optimizer` takes it.
         layout: likewise.
+        is_frozen: path -> whether training leaves the parameter as it is, `classifier.is_frozen`. No rule speaks of
+            such a one. None: as backbones with these names have it by default.
 
     Raises:
         UserError: as `build_optimizer`.
     """
     recipe = parse(optimizer)
     decay = next((recipe.value(name) for name in DECAYS if name in recipe.argument_names), None) or 0.0
-    mults = multipliers(params, layout=layout, **recipe.paramwise)
-    return {
-        tuple(key.key for key in path): (recipe.lr * group.lr, decay * group.decay)
-        for path, group in jax.tree_util.tree_leaves_with_path(mults, is_leaf=is_multipliers)
-    }
+    mults = jax.tree_util.tree_leaves_with_path(
+        multipliers(params, layout=layout, **recipe.paramwise), is_leaf=is_multipliers
+    )
+    groups = {tuple(key.key for key in path): group for path, group in mults}
+    is_frozen = is_frozen or _frozen_by_default(groups)
+    groups = {path: Multipliers() if is_frozen(path) else group for path, group in groups.items()}
+    return {path: (recipe.lr * group.lr, decay * group.decay) for path, group in groups.items()}
+
+
+def _frozen_by_default(paths: Iterable[tuple[str, ...]]) -> Callable[[tuple[str, ...]], bool]:
+    """What the backbone freezes whose layout places all of these, where that is something by default."""
+    names = [parameter_name(path[1:]) for path in paths if path[0] == "backbone"]
+    for kind in (getattr(backbones, name) for name in backbones.__all__):
+        field = kind.__dataclass_fields__.get("frozen_stages")
+        freezes = field is not None and field.default >= 0 and kind.layout
+        if freezes and all(kind.layout.depth_of(name) is not None for name in names):
+            default = kind()
+            return lambda path: path[0] == "backbone" and default.is_frozen(path[1:])
+    return lambda path: False
 
 
 def _replace_first(value: Any, momentum: Any) -> Any:
