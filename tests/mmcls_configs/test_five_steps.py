@@ -2,7 +2,7 @@
 
 `tests/golden/mmcls/five_steps.json` holds the losses of MMClassification 0.25.0 and MMCV 1.7.2 (PyTorch 2.13, CPU,
 float32): five steps of `resnet18_8xb16_cifar10.py` on 80 images of noise in their order, 16 a step, normalised and
-neither cropped nor flipped, from the weights of `tests/golden/fill.py`.
+neither cropped nor flipped, from the weights that `initial` gives.
 """
 
 from __future__ import annotations
@@ -65,10 +65,19 @@ def config(tmp_path):
     return jaxcls.load_mmcls_config(tmp_path / "resnet18_1xb16_cifar10.py")
 
 
+def initial(name, shape, fill):
+    """As the original begins: no residual at first, a small classifier."""
+    if name.endswith(("bn2.weight", "bias", "running_mean")):
+        return np.zeros(shape, np.float32)
+    if len(shape) == 1:
+        return np.ones(shape, np.float32)
+    return fill.fill(name, shape) * np.float32(0.01 * shape[1] ** 0.5 if len(shape) == 2 else 1)
+
+
 def filled(classifier, fill):
     shapes = jax.eval_shape(classifier.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32))
     names = export_state_dict(classifier, jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
-    state_dict = {name: fill.fill(name, value.shape) for name, value in names.items()}
+    state_dict = {name: initial(name, value.shape, fill) for name, value in names.items()}
     return convert_state_dict(classifier, state_dict, image_shape=(32, 32, 3))
 
 
