@@ -22,9 +22,10 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 
 def digits() -> ConfigDict:
-    arch = dict(embed_dims=(32, 64), depths=(2, 2), ffn_ratios=(4, 4))
-    backbone = dict(type="VAN", in_channels=1, arch=arch, patch_sizes=(3, 3), out_indices=(1,))
-    return recipes.on_digits(backbone, 64, size=16)
+    arch = dict(embed_dims=(32, 64), depths=(1, 1), ffn_ratios=(4, 4))
+    # shallow, it needs no help to start: layer scale begins at one
+    small = dict(patch_sizes=(3, 3), out_indices=(1,), block_cfgs=dict(layer_scale_init_value=1.0))
+    return recipes.on_digits(dict(type="VAN", arch=arch, in_channels=1, **small), 64, size=16, lr=4e-3, max_epochs=20)
 
 
 def imagenet2012(name: str) -> ConfigDict:
