@@ -20,7 +20,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 
 def digits() -> ConfigDict:
-    return recipes.on_digits(dict(type="AlexNet"), 256, size=64, lr=1e-3)
+    return recipes.on_digits(dict(type="AlexNet"), 256, size=64, lr=1e-3, max_epochs=10)
 
 
 def imagenet2012() -> ConfigDict:

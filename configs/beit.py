@@ -26,7 +26,7 @@ def digits() -> ConfigDict:
     # shallow, it needs no help to start: layer scale begins at one
     backbone = recipes.small_vit("BEiTViT", layer_scale_init_value=1.0)
     positions = ("relative_position_bias_table",)
-    return recipes.on_digits(backbone, 64, neck=None, size=8, max_epochs=30, positions=positions)
+    return recipes.on_digits(backbone, 64, neck=None, size=8, max_epochs=60, positions=positions)
 
 
 def imagenet2012(name: str) -> ConfigDict:

@@ -35,7 +35,7 @@ def imagenet2012(name: str) -> ConfigDict:
     if name.endswith(("atto", "femto", "pico", "nano")):
         optimizer, schedule = recipes.adamw(8e-4, 0.3, decay_flat=False), recipes.cosine(min_lr=1e-5)
         return recipes.imagenet_adamw(name, 1024, optimizer, schedule, 600, grad_clip=None, ema=ema)
-    lr, max_epochs, warmup_iters = (3.2e-3, 300, 40) if name == "convnextv2_tiny" else (2.5e-3, 100, 20)
-    schedule = recipes.cosine(warmup_iters, warmup_by_epoch=True, warmup_ratio=1e-3, min_lr=1e-5)
+    lr, max_epochs, warmup_epochs = (3.2e-3, 300, 40) if name == "convnextv2_tiny" else (2.5e-3, 100, 20)
+    schedule = recipes.cosine_by_epoch(warmup_epochs)
     optimizer, mixed = recipes.adamw(lr, decay_flat=False), recipes.mixup_cutmix()
     return recipes.imagenet_adamw(name, 1024, optimizer, schedule, max_epochs, grad_clip=None, train_cfg=mixed, ema=ema)

@@ -22,7 +22,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 def digits() -> ConfigDict:
     # It has one width; at 16 x 16 pixels it is fast nevertheless.
-    return recipes.on_digits(dict(type="CSPResNet", in_channels=1, depth=50), 1024, size=16, lr=1e-3)
+    return recipes.on_digits(dict(type="CSPResNet", in_channels=1, depth=50), 1024, size=16, lr=1e-3, max_epochs=10)
 
 
 def imagenet2012(name: str) -> ConfigDict:

@@ -30,7 +30,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 def digits() -> ConfigDict:
     backbone = recipes.small_vit("DistilledVisionTransformer")
     head = recipes.linear_head(64, 10, type="DeiTClsHead")
-    return recipes.on_digits(backbone, head, neck=None, size=8, max_epochs=30, positions=("pos_embed",))
+    return recipes.on_digits(backbone, head, neck=None, size=8, max_epochs=60, positions=("pos_embed",))
 
 
 def pretrain(name: str) -> ConfigDict:

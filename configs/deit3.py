@@ -29,7 +29,7 @@ def digits() -> ConfigDict:
     head = recipes.linear_head(64, 10, type="VisionTransformerClsHead")
     # shallow, it needs no help to start: layer scale begins at one
     backbone = recipes.small_vit("DeiT3", layer_scale_init_value=1.0)
-    return recipes.on_digits(backbone, head, neck=None, size=8, max_epochs=30, positions=("pos_embed",))
+    return recipes.on_digits(backbone, head, neck=None, size=8, max_epochs=60, positions=("pos_embed",))
 
 
 def imagenet2012(name: str) -> ConfigDict:

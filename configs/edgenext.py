@@ -28,5 +28,5 @@ def digits() -> ConfigDict:
 
 
 def imagenet2012(name: str) -> ConfigDict:
-    schedule = recipes.cosine(20, warmup_by_epoch=True, warmup_ratio=1e-3, min_lr=1e-5)
+    schedule = recipes.cosine_by_epoch()
     return recipes.imagenet_adamw(name, 4096, recipes.adamw(6e-3, decay_flat=False), schedule, ema=dict(momentum=4e-5))

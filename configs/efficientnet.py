@@ -24,4 +24,4 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 
 def digits() -> ConfigDict:
-    return recipes.on_digits(dict(type="EfficientNet", arch="b0"), 1280)
+    return recipes.on_digits(dict(type="EfficientNet", arch="b0"), 1280, max_epochs=10)

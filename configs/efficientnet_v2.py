@@ -24,7 +24,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 
 def digits() -> ConfigDict:
-    return recipes.on_digits(dict(type="EfficientNetV2", in_channels=1, arch="b0"), 1280)
+    return recipes.on_digits(dict(type="EfficientNetV2", in_channels=1, arch="b0"), 1280, max_epochs=10)
 
 
 def imagenet2012(name: str) -> ConfigDict:

@@ -23,7 +23,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 def digits() -> ConfigDict:
     arch = [["mobilenetv2", 16, 1, 1, 4], ["mobilevit", 32, 2, 32, 64, 2, 4]]
     backbone = dict(type="MobileViT", arch=arch, in_channels=1, last_exp_factor=4, out_indices=(1,))
-    return recipes.on_digits(backbone, 128, size=16)
+    return recipes.on_digits(backbone, 128, size=16, max_epochs=10)
 
 
 def imagenet2012(name: str) -> ConfigDict:

@@ -27,7 +27,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 def digits() -> ConfigDict:
     arch = dict(num_blocks=(2, 3), width_factor=(1.0, 1.0), group_layer_map=None, se_cfg=None)
     small = dict(base_channels=32, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
-    return recipes.on_digits(dict(type="RepVGG", in_channels=1, arch=arch, **small), 64, size=16)
+    return recipes.on_digits(dict(type="RepVGG", in_channels=1, arch=arch, **small), 64, size=16, max_epochs=10)
 
 
 def plain(name: str) -> ConfigDict:

@@ -32,6 +32,6 @@ def digits() -> ConfigDict:
 
 def imagenet2012(name: str) -> ConfigDict:
     optimizer = recipes.adamw(1e-3, decay_flat=False)
-    schedule = recipes.cosine(20, warmup_by_epoch=True, warmup_ratio=1e-3, min_lr=1e-5)
+    schedule = recipes.cosine_by_epoch()
     plain, mixed = [] if name.endswith("384") else None, recipes.mixup_cutmix()
     return recipes.imagenet_adamw(name, 1024, optimizer, schedule, 300, plain, grad_clip=None, train_cfg=mixed)

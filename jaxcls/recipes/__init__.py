@@ -12,7 +12,7 @@ from jaxcls.recipes.augmentation import auto_augment, lighting, mixup_cutmix, ra
 from jaxcls.recipes.data import cifar10, cifar100, digits, folder, imagenet
 from jaxcls.recipes.optimizers import adamw, sgd
 from jaxcls.recipes.recipe import classifier, recipe, select, variants
-from jaxcls.recipes.schedules import cosine, cosine_to_hundredth, step
+from jaxcls.recipes.schedules import cosine, cosine_by_epoch, cosine_to_hundredth, step
 from jaxcls.recipes.training import imagenet_adamw, imagenet_sgd, on_digits, small_vit
 from jaxcls.zoo.entry import linear_head
 
@@ -23,6 +23,7 @@ __all__ = [
     "cifar100",
     "classifier",
     "cosine",
+    "cosine_by_epoch",
     "cosine_to_hundredth",
     "digits",
     "folder",

@@ -21,3 +21,11 @@ def cosine_to_hundredth(**warmup: Any) -> dict[str, Any]:
     """Half a cosine down to 1/100, at each iteration, after 20 epochs of linear warm-up from 1/1000."""
     warmup = warmup or dict(warmup_ratio=1e-3, warmup_iters=20, warmup_by_epoch=True)
     return dict(policy="CosineAnnealing", by_epoch=False, min_lr_ratio=1e-2, warmup="linear") | warmup
+
+
+def cosine_by_epoch(warmup_epochs: int = 20) -> dict[str, Any]:
+    """Half a cosine down to 1e-5, at each epoch, after linear warm-up from 1/1000: of MMPretrain's later recipes.
+
+    MMEngine's cosine begins where the warm-up ends; this one spans the whole training, as MMCV's does.
+    """
+    return cosine(warmup_epochs, warmup_by_epoch=True, warmup_ratio=1e-3, min_lr=1e-5)

@@ -22,7 +22,7 @@ def on_digits(
     *,
     size: int = 32,
     lr: float = 2e-3,
-    max_epochs: int = 10,
+    max_epochs: int = 20,
     positions: Sequence[str] = (),
 ) -> ConfigDict:
     """A small network on the embedded digits: AdamW, two epochs of warm-up, half a cosine; evaluated each fifth epoch.

@@ -32,6 +32,7 @@ VARIANTS = [
     ("convnext", "digits tiny small base large xlarge"),
     ("convnext_v2", "digits atto femto pico nano tiny base large huge"),
     ("cspnet", "digits cspdarknet53 cspresnet50 cspresnext50"),
+    ("davit", "digits tiny small base large huge giant"),
     ("deit", "digits tiny small base tiny-distilled small-distilled base-distilled base-384 base-distilled-384"),
     (
         "deit3",
@@ -42,6 +43,7 @@ VARIANTS = [
     ("efficientformer", "digits l1 l3 l7"),
     ("efficientnet", "digits b0 b1 b2 b3 b4 b5 b6 b7 b8 es em el lite0 lite1 lite2 lite3 lite4"),
     ("efficientnet_v2", "digits b0 b1 b2 b3 s m l xl"),
+    ("eva02", "digits tiny-p14 small-p14 base-p14 large-p14"),
     ("hornet", "digits tiny tiny-gf small small-gf base base-gf base-gf384 large large-gf large-gf384"),
     ("hrnet", "digits w18 w30 w32 w40 w44 w48 w64"),
     ("inception_v3", "digits imagenet2012"),
@@ -124,7 +126,7 @@ def test_unknown_variants_name_the_known_ones(name):
 
 
 # Without a recipe of its own: other data than ImageNet-1k, forms that do not train, and models alone in their config.
-_OTHERS = ("*_in21k", "*_voc*", "*_cub", "*_cars", "*_cifar10*", "*_deploy", "*_pt")
+_OTHERS = ("*_in21k", "*_voc*", "*_cub", "*_cars", "*_cifar10*", "*_deploy", "*_pt", "*_headless")
 _OTHERS += ("alexnet", "inception_v3", "lenet5", "mobilenet_v2", "shufflenet_v*_1x")
 
 
