@@ -71,7 +71,8 @@ class Targets(Mapping[str, Target]):
         output = call(*args, **kwargs)
         name = ".".join(context.module.path) if context.method_name == "__call__" else ""
         if name.startswith("backbone."):
-            for index, leaf in enumerate(jax.tree.leaves(output)):
+            leaves = sorted(enumerate(jax.tree.leaves(output)), key=lambda pair: -pair[1].ndim)  # maps before tokens
+            for index, leaf in leaves:
                 if target := self._target(name, index, leaf):
                     self._found.pop(name, None)  # the last call's place in the order
                     self._found[name] = target
@@ -80,10 +81,12 @@ class Targets(Mapping[str, Target]):
 
     def _target(self, name: str, index: int, leaf: Any) -> Target | None:
         calls = self._found[name].calls + 1 if name in self._found else 1
+        if leaf.ndim not in (3, 4) or len(leaf) != 1:  # windows, or the pixels within patches, in place of images
+            return None
         if leaf.ndim == 4 and min(leaf.shape[1:3]) > 1:
             self._grid = leaf.shape[1:3]
             return Target(name, leaf.shape, leaf.dtype, leaf.shape[1:3], 0, index, calls)
-        if leaf.ndim != 3:
+        if leaf.ndim == 4:
             return None
         extra = self._extra
         grid = self._grid if self._grid and math.prod(self._grid) <= leaf.shape[1] else None
@@ -134,17 +137,22 @@ class Targets(Mapping[str, Target]):
         return self._found[self.stages[stage][-1]]
 
     def default(self) -> Target:
-        """The last block; of tokens with a class token among them the first layer in it.
+        """The last block; where a class token is among its tokens, the norm that it begins with, or the block before.
 
-        The last block's other tokens are not what the head sees, so that their gradient is zero.
+        The head does not see the last block's other tokens, so that their gradient is zero.
 
         Raises:
             UserError: no layer gives a map.
         """
-        stages = self.stages
         if not self._found:
             raise UserError("no layer of the backbone gives a map of more than one place; larger images may")
-        last = self._found[stages[max(stages)][-1]] if stages else list(self._found.values())[-1]
+        stages = self.stages
+        blocks = [name for stage in sorted(stages) for name in stages[stage]] or list(self._found)
+        last = self._found[blocks[-1]]
         if not last.extra:
             return last
-        return next(target for name, target in self._found.items() if name.startswith(f"{last.name}."))
+        inner = (target for name, target in self._found.items() if name.startswith(f"{last.name}."))
+        first = next(inner, None)
+        if first is not None and first.shape == last.shape:
+            return first
+        return self._found[blocks[-2]] if len(blocks) > 1 else last

@@ -82,6 +82,7 @@ LAYOUTS = {
     "ConvNeXt": ({"arch": {"depths": (1, 1, 1, 2), "channels": (8, 8, 8, 8)}}, 64, "stages.3.1", (2, 2), 0, 4),
     "VisionTransformer": ({"arch": VIT, "img_size": 32, "patch_size": 8}, 32, "layers.2.ln1", (4, 4), 1, 3),
     "DistilledVisionTransformer": ({"arch": VIT, "img_size": 32, "patch_size": 8}, 32, "layers.2.ln1", (4, 4), 2, 3),
+    "DeiT3": ({"arch": VIT, "img_size": 32, "patch_size": 8}, 32, "layers.1", (4, 4), 1, 3),
     "SwinTransformer": ({"arch": SWIN, "img_size": 56, "out_indices": (1,)}, 56, "stages.1.blocks.0", (7, 7), 0, 2),
     "MlpMixer": ({"arch": MIXER, "img_size": 32, "patch_size": 8}, 32, "layers.1", (4, 4), 0, 2),
 }
