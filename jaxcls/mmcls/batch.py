@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from jaxcls.mmcls.language import ConfigFile
+from jaxcls.mmcls.inheritance import ConfigFile
 from jaxcls.mmcls.translation import Translation
 
 _NAME = re.compile(r"(?:^|[^0-9a-zA-Z])(\d+)xb(\d+)(?![0-9])")  # resnet50_8xb32_in1k: GPUs, images of each

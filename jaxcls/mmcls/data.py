@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxcls.errors import close_names
 from jaxcls.mmcls.batch import global_batch
-from jaxcls.mmcls.language import ConfigFile
+from jaxcls.mmcls.inheritance import ConfigFile
 from jaxcls.mmcls.pipeline import translate_pipeline
 from jaxcls.mmcls.translation import Translation
 

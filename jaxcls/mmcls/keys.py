@@ -13,7 +13,7 @@ from jaxcls.mmcls.hooks import (
     translate_evaluation,
     translate_log_config,
 )
-from jaxcls.mmcls.language import ConfigFile
+from jaxcls.mmcls.inheritance import ConfigFile
 from jaxcls.mmcls.own_code import with_own_code
 from jaxcls.mmcls.training import (
     schedule,

@@ -8,53 +8,24 @@ changes the keys of the base's dict that it has; anything else replaces, and so 
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import json
 import os
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jaxcls import user_code
-from jaxcls.errors import UserError, close_names, did_you_mean
+from jaxcls.errors import UserError, did_you_mean
+from jaxcls.mmcls.inheritance import BASE, ConfigFile, base_value, merge, together
 from jaxcls.paths import expand
 
-BASE, DELETE, DEPRECATION = "_base_", "_delete_", "_deprecation_"
+DEPRECATION = "_deprecation_"
 SUFFIXES = (".py", ".json", ".yml", ".yaml")
 _BASE_VALUE = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
 _CALL = "__base_value__"  # with underscores, so that it is no key
-
-
-@dataclass(frozen=True)
-class ConfigFile:
-    """One file, and what it inherits.
-
-    Attributes:
-        path: absolute.
-        own: what the file itself sets, key -> value.
-        values: the same with all that it inherits.
-        read: the names that the file reads, itself or of its bases.
-        bases: in the order in which the file names them.
-        deprecation: the file is an old name of its base: where the original says so, what it says.
-    """
-
-    path: Path
-    own: dict[str, Any]
-    values: dict[str, Any]
-    read: frozenset[str]
-    bases: tuple[ConfigFile, ...]
-    deprecation: Mapping[str, str] | None = None
-
-    @property
-    def all_files(self) -> Iterator[ConfigFile]:
-        """The file and all that it inherits from."""
-        yield self
-        for base in self.bases:
-            yield from base.all_files
 
 
 def read_file(path: str | Path, below: tuple[Path, ...] = ()) -> ConfigFile:
@@ -79,7 +50,7 @@ def read_file(path: str | Path, below: tuple[Path, ...] = ()) -> ConfigFile:
         own = _parse(text, path, read_bases)
     bases = read_bases(_base_names(own.pop(BASE, ()), path))
     deprecation = own.pop(DEPRECATION, None)
-    values = _merged(own, _together(bases, path), path)
+    values = merge(own, together(bases, path), path)
     return ConfigFile(path, own, values, read, bases, deprecation)
 
 
@@ -122,10 +93,10 @@ def _execute(text: str, path: Path, read_bases: ReadBases) -> dict[str, Any]:
     user_code.search(path.parent)
     namespace: dict[str, Any] = {"__name__": f"config:{path}", "__file__": str(path)}
 
-    def base_value(name: str) -> Any:
-        return _base_value(name, read_bases(_base_names(namespace.get(BASE, ()), path)), path)
+    def of_the_base(name: str) -> Any:
+        return base_value(name, read_bases(_base_names(namespace.get(BASE, ()), path)), path)
 
-    namespace[_CALL] = base_value
+    namespace[_CALL] = of_the_base
     code = _BASE_VALUE.sub(lambda found: f"{_CALL}({found[1]!r})", text)
     try:
         exec(compile(code, str(path), "exec"), namespace)
@@ -166,7 +137,7 @@ def _parse(text: str, path: Path, read_bases: ReadBases) -> dict[str, Any]:
         if isinstance(node, list):
             return [filled(value) for value in node]
         found = _BASE_VALUE.fullmatch(node) if isinstance(node, str) else None
-        return _base_value(found[1], bases, path) if found else node
+        return base_value(found[1], bases, path) if found else node
 
     return filled(own)
 
@@ -192,52 +163,3 @@ def _base_names(given: Any, path: Path) -> tuple[str, ...]:
 def _read_bases(names: tuple[str, ...], path: Path, below: tuple[Path, ...]) -> Bases:
     files = (os.path.normpath(path.parent / Path(name).expanduser()) for name in names)
     return tuple(read_file(file, (*below, path)) for file in files)
-
-
-def _together(bases: Bases, path: Path) -> dict[str, Any]:
-    """All keys of the bases, which must not share any."""
-    values: dict[str, Any] = {}
-    for base in bases:
-        if twice := sorted(values.keys() & base.values.keys()):
-            files = [str(other.path) for other in bases if set(twice) & other.values.keys()]
-            raise UserError(f"{path}: {BASE}: {', '.join(map(repr, twice))} in several bases: {', '.join(files)}")
-        values |= base.values
-    return values
-
-
-def _base_value(name: str, bases: Bases, path: Path) -> Any:
-    """What `{{ _base_.name }}` stands for."""
-    value: Any = _together(bases, path)
-    for i, key in enumerate(keys := name.split(".")):
-        if not isinstance(value, Mapping) or key not in value:
-            allowed = close_names(key, map(str, value)) if isinstance(value, Mapping) else f"that is {value!r}"
-            where = ".".join((BASE, *keys[:i]))
-            raise UserError(f"{path}: {{{{ {BASE}.{name} }}}}: {where} has no {key!r}; {allowed}")
-        value = value[key]
-    return copy.deepcopy(value)
-
-
-def _merged(own: Any, base: Mapping[str, Any], path: Path, where: str = "") -> dict[str, Any]:
-    """The keys of both; dicts are merged in their turn, all else in `own` wins."""
-    merged = dict(base)
-    for key, value in own.items():
-        place = f"{where}{key}"
-        if not isinstance(value, Mapping) or key not in base or value.get(DELETE):
-            merged[key] = _without_marks(value)
-        elif isinstance(base[key], Mapping):
-            merged[key] = _merged({k: v for k, v in value.items() if k != DELETE}, base[key], path, f"{place}.")
-        else:
-            raise UserError(
-                f"{path}: {place} is a dict, but its base has {base[key]!r} there; "
-                f"{place} needs {DELETE}=True to replace that"
-            )
-    return merged
-
-
-def _without_marks(node: Any) -> Any:
-    """A copy without `_delete_`."""
-    if isinstance(node, Mapping):
-        return {key: _without_marks(value) for key, value in node.items() if key != DELETE}
-    if isinstance(node, list | tuple):
-        return type(node)(_without_marks(value) for value in node)
-    return copy.deepcopy(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxcls.mmcls.language import ConfigFile
+from jaxcls.mmcls.inheritance import ConfigFile
 from jaxcls.mmcls.translation import Translation
 
 FP16_HOOKS = ("Fp16OptimizerHook", "GradientCumulativeFp16OptimizerHook")
