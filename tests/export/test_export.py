@@ -68,6 +68,13 @@ def test_an_earlier_export_is_replaced_and_nothing_else(model, tmp_path):
         jaxcls.export_model(model, tmp_path / "new", format="tflite")
 
 
+def test_models_ask_for_no_length_of_a_batch():
+    """`len` wants a number, and the batch of an exported program is a symbol; `x.shape[0]` is either."""
+    sources = (ROOT / "jaxcls" / "models").rglob("*.py")
+    lines = [line.strip() for path in sources for line in path.read_text().splitlines()]
+    assert not [line for line in lines if re.search(r"\blen\((x|y|images|logits)\),", line)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_is_the_programs_own(tmp_path, precision):

@@ -15,9 +15,20 @@ from tests.models.families import FAMILIES
 from tests.small_models import model_of, pictures
 
 
+MISSING = {"HorNet": "Only 1D FFT"}  # family -> what jax2onnx says; docs/export.md has the same list
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
-def test_every_family(name, tmp_path):
+@pytest.mark.parametrize(("name", "reason"), MISSING.items())
+def test_what_cannot_be_converted_is_said(name, reason, tmp_path):
+    with pytest.raises(UserError, match=f"jax2onnx cannot convert this network: {reason}"):
+        jaxcls.export_model(model_of(name), tmp_path / "out", format="onnx")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - MISSING.keys()))
+def test_every_other_family(name, tmp_path):
     import onnxruntime
 
     model = model_of(name)

@@ -26,7 +26,8 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
-CLIENTS, REQUESTS, FILES = 32, 2000, 40
+CLIENTS, FILES = 32, 40
+REQUESTS = int(os.environ.get("JAXCLS_LOAD_REQUESTS", "2000"))
 UPLOAD_MEMORY = 64 << 20
 CONFIG = """
 from jaxcls import recipes, zoo
@@ -200,7 +201,7 @@ def malformed(served):
         ][k % 5]
 
 
-def test_two_thousand_requests_from_many_clients(served):
+def test_many_requests_from_many_clients(served):
     assert np.ptp(served.expected, axis=0).max() > 1e-3  # one picture's answer is not another's
     memory = served.process.memory_info().rss
     speed, statuses, error = classify(served, REQUESTS)
@@ -226,13 +227,13 @@ def test_malice_harms_nobody(served):
         slowly = [others.submit(send_slowly, served.port, start) for start in slow]
         refused = [others.submit(ask, served.port, "POST", "/predict", body) for body in malformed(served)]
         reloads = [others.submit(ask, served.port, "POST", "/reload") for _ in range(2)]
-        _, statuses, error = classify(served, 400)
+        _, statuses, error = classify(served, REQUESTS // 5)
         refused = Counter(future.result()[0] for future in refused)
         others_statuses = [huge.result(), *(future.result() for future in slowly)]
         assert [future.result()[0] for future in reloads] == [200, 200]
         done.set()
     print(f"\nrefused {dict(refused)}, huge and slow {others_statuses}, memory +{(max(peak) - memory) >> 20} MiB")
-    assert statuses == {200: 400}
+    assert statuses == {200: REQUESTS // 5}
     assert error < 1e-5
     assert sum(refused.values()) == 200
     assert set(refused) <= {400, 413, 415, 422}

@@ -74,7 +74,7 @@ class ChannelAttention(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """In the dtype of `x`."""
-        tokens = x.reshape(len(x), -1, x.shape[-1])
+        tokens = x.reshape(x.shape[0], -1, x.shape[-1])
         qkv = Linear(3 * x.shape[-1], use_bias=self.qkv_bias, name="qkv")(tokens)
         query, key, value = split_heads(qkv, self.num_heads)
         y = channel_attention(key, value, query, scale=query.shape[-1] ** -0.5)
