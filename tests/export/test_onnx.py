@@ -14,7 +14,6 @@ from jaxcls.export.program import Program
 from tests.models.families import FAMILIES
 from tests.small_models import model_of, pictures
 
-
 MISSING = {"HorNet": "Only 1D FFT"}  # family -> what jax2onnx says; docs/export.md has the same list
 
 
