@@ -276,7 +276,6 @@ for name, theirs in {
     "hrnet_w18": "hrnet_w18",
     "convmixer_768_32": "convmixer_768_32",
     "mobileone_s0": "mobileone_s0",
-    "mobileone_s4": "mobileone_s4",
     "cspresnet50": "cspresnet50",
     "cspresnext50": "cspresnext50",
     "cspdarknet53": "cspdarknet53",
@@ -367,3 +366,8 @@ of_the_zoo("twins_pcpvt_small.timm", timm("twins_pcpvt_small", img_size=64), "tw
 of_the_zoo("twins_svt_small.timm", timm("twins_svt_small"), "twins_svt_small", 224)  # it does not mask padding
 of_the_zoo("mvitv2_tiny.timm", timm("mvitv2_tiny", img_size=64), "mvitv2_tiny", img_size=64)
 of_the_zoo("efficientformer_l1.timm", timm("efficientformer_l1"), "efficientformer_l1", 224)
+of_the_zoo("levit_128s.timm", timm("levit_128s"), "levit_128s", 224)
+of_the_zoo("xcit_nano.timm", timm("xcit_nano_12_p16_224"), "xcit_nano_12_p16")
+of_the_zoo("edgenext_xxsmall.timm", timm("edgenext_xx_small"), "edgenext_xxsmall")
+of_the_zoo("tinyvit_5m.timm", timm("tiny_vit_5m_224"), "tinyvit_5m", 224)
+of_the_zoo("davit_tiny.timm", timm("davit_tiny"), "davit_tiny", 224)

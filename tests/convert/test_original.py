@@ -24,6 +24,10 @@ MODELS = {
     "swin.timm": "SwinTransformer",
     "convnext.timm": "ConvNeXt",
     "mixer.timm": "MlpMixer",
+    "densenet121.timm": "DenseNet",
+    "mobilenet_v3_small.timm": "MobileNetV3",
+    "regnetx_400mf.timm": "RegNet",
+    "seresnet50.timm": "SEResNet",
 }
 
 

@@ -132,7 +132,8 @@ class EfficientNetV2(Backbone):
         """`train`: with batch statistics and stochastic depth, but for what is frozen."""
         stem, last, stages = self.settings
         layers = Layers(self.conv_cfg, self.norm_cfg, self.act_cfg, self.norm_eval)
-        x = ConvModule(stem, 3, 2, layers=layers, name="layers.0")(x, self.trains(0, train))
+        # where `conv_cfg` does not pad by itself, this does, unlike the original: so torchvision's and timm's do
+        x = ConvModule(stem, 3, 2, 1, layers=layers, name="layers.0")(x, self.trains(0, train))
         outputs, rates = [x], drop_path_rates(self.drop_path_rate, [stage.depth for stage in stages])
         for index, stage in enumerate(stages, start=1):
             stage_train = self.trains(index, train)
