@@ -15,17 +15,17 @@ def _mlp(source: str, target: str) -> Rows:
 
 def _blocks(stage: int) -> Rows:
     """Attention and layers by turns; a stage other than the first begins with a smaller map."""
-    rows, ours, first = dict(_EMPTY), f"backbone.stages.{stage}", 2 if stage else 0
-    for j in range(_DEPTH):
-        theirs, place = f"stages.{stage}.blocks.{j}", first + 2 * j
-        rows |= _attention(f"{theirs}.attn", f"{ours}.{place}.block") | _mlp(f"{theirs}.mlp", f"{ours}.{place + 1}")
-    if stage:
-        theirs = f"stages.{stage}.downsample"
-        rows |= _mlp(f"{theirs}.mlp", f"{ours}.1") | _attention(f"{theirs}.attn_downsample", f"{ours}.0")
-    return rows
+    ours, first = f"backbone.stages.{stage}", 2 if stage else 0
+    theirs, smaller = f"stages.{stage}.blocks", f"stages.{stage}.downsample"
+    places = [(j, first + 2 * j) for j in range(_DEPTH)]
+    parts = [
+        *(_attention(f"{theirs}.{j}.attn", f"{ours}.{place}.block") for j, place in places),
+        *(_mlp(f"{theirs}.{j}.mlp", f"{ours}.{place + 1}") for j, place in places),
+        _attention(f"{smaller}.attn_downsample", f"{ours}.0") if stage else {},
+        _mlp(f"{smaller}.mlp", f"{ours}.1") if stage else {},
+    ]
+    return {source: target for part in parts for source, target in part.items()}
 
-
-_EMPTY: Rows = {}
 
 TABLES = (
     Table(
