@@ -16,7 +16,7 @@ from jaxcls.models import build_classifier
 from tests.convert.reference_models import CASES
 from tests.convert.test_name_sources import assert_same, fill
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:In MMCV v1.4.4")]  # of its Hsigmoid
 MODELS = {
     "resnet18.torchvision": "ResNet",
     "mobilenet_v2.timm": "MobileNetV2",
