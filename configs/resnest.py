@@ -1,7 +1,7 @@
 """ResNeSt (Zhang et al. 2020, ResNeSt: Split-Attention Networks, arXiv:2004.08955).
 
     python train.py --config=configs/resnest.py                  # two narrow stages, on the embedded digits
-    python train.py --config=configs/resnest.py:50               # on ImageNet; also 101, 200, 269
+    python train.py --config=configs/resnest.py:50               # on ImageNet; also 101, 152, 200, 269
 
 The first is not measured yet.
 
@@ -16,7 +16,7 @@ from jaxcls import recipes
 
 def get_config(variant: str = "digits") -> ConfigDict:
     """The recipe for `variant`."""
-    on_imagenet = recipes.variants(imagenet2012, ("50", "101", "200", "269"), "resnest{}")
+    on_imagenet = recipes.variants(imagenet2012, ("50", "101", "152", "200", "269"), "resnest{}")
     return recipes.select(__file__, variant, {"digits": digits, **on_imagenet})
 
 

@@ -147,7 +147,7 @@ def read_state_dict(
     shapes = {name: _original_shape(path, leaf) for name, (path, leaf) in wanted.items()}
     renamed = rename(classifier, state_dict, shapes, part)
     found, misfits = dict[tuple[str, ...], Any](), {problem: problem for problem in renamed.problems}
-    computed: Mapping[str, Any] = getattr(classifier.backbone, "computed", {})
+    computed: Mapping[str, Any] = getattr(getattr(classifier, "backbone", None), "computed", {})
     buffers: dict[str, np.ndarray] = {}
     for name, value in renamed.values.items():
         if (buffer := name.removeprefix("backbone.")) in computed:

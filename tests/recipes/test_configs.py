@@ -64,7 +64,7 @@ VARIANTS = [
     ("repmlp", "digits base base-256"),
     ("repvgg", "digits a0 a1 a2 b0 b1 b1g2 b1g4 b2 b2g4 b3 b3g4 d2se"),
     ("res2net", "digits 50-w14-s8 50-w26-s8 101-w26-s4"),
-    ("resnest", "digits 50 101 200 269"),
+    ("resnest", "digits 50 101 152 200 269"),
     (
         "resnet",
         "digits cifar10 cifar100 imagenet2012 resnet18 resnet34 resnet50 resnet101 resnet152 resnetv1c50 resnetv1c101 "

@@ -23,8 +23,8 @@ def test_the_wrong_ones_come_first_and_of_them_the_most_confident(tmp_path):
     pictures.write()
     names = ["00001_wrong_4", "00002_wrong_2", "00003_wrong_a name", "00004_right_0", "00005_right_3"]
     assert sorted(path.stem for path in (tmp_path / "made" / "here").iterdir()) == names
-    picture = Image.open(tmp_path / "made" / "here" / "00002_wrong_2.jpg")
-    assert (picture.width, picture.height > picture.width) == (320, True)
+    with Image.open(tmp_path / "made" / "here" / "00002_wrong_2.jpg") as picture:
+        assert (picture.width, picture.height > picture.width) == (320, True)
 
 
 def test_several_labels_are_right_together():

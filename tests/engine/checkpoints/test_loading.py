@@ -80,7 +80,7 @@ def test_all_that_does_not_fit_is_named(network, tmp_path):
     given["norm.weight"] = np.zeros(8, np.int64)
     del given["blocks.0.mlp.fc1.bias"]
     path = write_file(tmp_path / "x.pth", given, {})
-    message = r"x\.pth: state dict \(timm's names\) does not fit the model, 4 problems: "
+    message = r"x\.pth: state dict \(timm or the paper's code's names\) does not fit the model, 4 problems: "
     with pytest.raises(UserError, match=message) as error:
         jaxcls.load_checkpoint(classifier, path, SHAPE)
     for part in (
@@ -90,7 +90,9 @@ def test_all_that_does_not_fit_is_named(network, tmp_path):
         "backbone.ln1.weight is int64, expected floating-point numbers",
     ):
         assert part in str(error.value)
-    with pytest.raises(UserError, match=r"x\.pth \(timm's names.*: 1 problems: backbone\.ln1\.weight is int64"):
+    with pytest.raises(
+        UserError, match=r"x\.pth \(timm or the paper's code's names.*: 1 problems: backbone\.ln1\.weight is int64"
+    ):
         load_for_tuning(*made(model(8, 5), 1), str(path))
 
 
@@ -119,7 +121,7 @@ def test_tuning_with_other_classes(network, place, caplog, monkeypatch):
     assert not differing(found["backbone"], network[1]["params"]["backbone"])
     assert not differing(found["head"], variables["params"]["head"])
     assert "left as initialised: head.layers.head.bias ((3,) there, (5,) here), head.layers.head.kernel" in caplog.text
-    assert "timm's names" in caplog.text or place.name == "work"
+    assert "timm or the paper's code's names" in caplog.text or place.name == "work"
 
 
 @pytest.mark.parametrize("prefix", [None, "encoder", "encoder."])
@@ -151,7 +153,9 @@ def test_a_pretrained_backbone_that_is_deeper(network, tmp_path):
     path = str(write_file(tmp_path / "x.pth", named, {}))
     config["backbone"]["init_cfg"] = {"type": "Pretrained", "checkpoint": path}
     classifier, variables = made(config, 1)
-    message = r"model\.backbone\.init_cfg: .*x\.pth \(timm's names.*12 problems: it has backbone\.layers\.1"
+    message = (
+        r"backbone\.init_cfg: .*x\.pth \(timm or the paper's code's names.*12 problems: it has backbone\.layers\.1"
+    )
     with pytest.raises(UserError, match=message):
         load_pretrained(classifier, config, variables)
 
