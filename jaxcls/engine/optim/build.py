@@ -7,7 +7,7 @@ its parameters (Prodigy's and D-Adaptation's rate, DoG's distance) it then estim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
@@ -107,16 +107,25 @@ def parameter_groups(
     return {path: (recipe.lr * group.lr, decay * group.decay) for path, group in groups.items()}
 
 
-def _frozen_by_default(paths: Iterable[tuple[str, ...]]) -> Callable[[tuple[str, ...]], bool]:
-    """What the backbone freezes whose layout places all of these, where that is something by default."""
+def _frozen_by_default(paths: Collection[tuple[str, ...]]) -> Callable[[tuple[str, ...]], bool]:
+    """What the backbone with such names freezes by default: its layout has all, and what is frozen is the very same."""
     names = [parameter_name(path[1:]) for path in paths if path[0] == "backbone"]
     for kind in (getattr(backbones, name) for name in backbones.__all__):
         field = kind.__dataclass_fields__.get("frozen_stages")
         freezes = field is not None and field.default >= 0 and kind.layout
         if freezes and all(kind.layout.depth_of(name) is not None for name in names):
             default = kind()
-            return lambda path: path[0] == "backbone" and default.is_frozen(path[1:])
+            frozen = {path for path in paths if path[0] == "backbone" and default.is_frozen(path[1:])}
+            if frozen == {("backbone", *path) for path in _paths(default) if default.is_frozen(path)}:
+                return frozen.__contains__
     return lambda path: False
+
+
+def _paths(backbone: Any) -> list[tuple[str, ...]]:
+    """The paths of a backbone's parameters."""
+    images = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
+    params = jax.eval_shape(backbone.init, jax.random.key(0), images)["params"]
+    return [tuple(key.key for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
 
 
 def _replace_first(value: Any, momentum: Any) -> Any:

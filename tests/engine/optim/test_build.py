@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 
+import jaxcls
 from jaxcls.engine.checkpoints.storage import Checkpoints, restore_checkpoint, restore_into
 from jaxcls.engine.optim import build_optimizer
 from jaxcls.engine.optim.optax_names import optax_optimizers
@@ -185,3 +186,16 @@ def test_an_optimiser_of_the_user_s_own():
 def test_values_that_an_optimiser_cannot_take(config, message):
     with pytest.raises(UserError, match=message):
         build_optimizer({"lr": 0.1, **config}, PARAMS)
+
+
+@pytest.mark.parametrize(("name", "frozen"), [("efficientformer_l1", False), ("poolformer_s12", True)])
+def test_what_a_backbone_freezes_by_default_has_no_rule(name, frozen):
+    """PoolFormer's stem is frozen unless a config says otherwise; EfficientFormer's names fit its layout, too."""
+    model = jaxcls.zoo.model_config(name)
+    images = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
+    params = jax.eval_shape(jaxcls.build_classifier(model).init, jax.random.key(0), images)["params"]
+    none = {"bias_decay_mult": 0.0, "norm_decay_mult": 0.0}
+    optimizer = {"type": "AdamW", "lr": 1.0, "weight_decay": 1.0, "paramwise_cfg": none}
+    groups = jaxcls.parameter_groups(params, optimizer)
+    biases = {group for path, group in groups.items() if path[1].startswith("patch_embed") and path[-1] == "bias"}
+    assert biases == {(1.0, 1.0 if frozen else 0.0)}
