@@ -20,9 +20,11 @@ class Backbone(nn.Module):
 
     Called as `backbone(images, train)`. Parameter paths are the original's checkpoint names. A family declares its
     `layout` and `num_outputs`, and reads `out_indices`, `frozen_stages` and `with_cp` through what is below.
+    Where `freezes_first_stage_with_stem`, `frozen_stages` counts from 0, the stem and the first stage together.
     """
 
     layout: ClassVar[Layout | None] = None
+    freezes_first_stage_with_stem: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if "out_indices" in self.__dataclass_fields__:
@@ -41,12 +43,13 @@ class Backbone(nn.Module):
     @property
     def num_stages_to_freeze(self) -> int:
         """The greatest `frozen_stages`."""
-        return self.num_outputs
+        return self.num_outputs - self.freezes_first_stage_with_stem
 
     @property
     def frozen_through(self) -> int:
         """The last stage that is frozen, as `layout` counts them: 0 the stem, 1 the first stage; -1: nothing is."""
-        return getattr(self, "frozen_stages", -1)
+        frozen = getattr(self, "frozen_stages", -1)
+        return frozen + 1 if self.freezes_first_stage_with_stem and frozen >= 0 else frozen
 
     # what a family uses
 

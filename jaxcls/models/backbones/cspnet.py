@@ -125,6 +125,7 @@ class CSPNet(Backbone):
     variants: ClassVar[Mapping[int, tuple[Stage, ...]]]
     # arguments of `CSPStage`
     blocks: ClassVar[Mapping[str, Any]]
+    freezes_first_stage_with_stem: ClassVar[bool] = True
     layout: ClassVar[Layout] = Layout(
         stem=("stem",),
         blocks=("stages.{stage}.blocks.{block}",),
@@ -141,14 +142,6 @@ class CSPNet(Backbone):
     @property
     def num_outputs(self) -> int:
         return len(self.stages)
-
-    @property
-    def num_stages_to_freeze(self) -> int:
-        return self.num_outputs - 1
-
-    @property
-    def frozen_through(self) -> int:
-        return self.frozen_stages + 1 or -1
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:

@@ -297,6 +297,7 @@ class DaViT(Backbone):
     with_cp: bool = False
     init_cfg: Any = None
 
+    freezes_first_stage_with_stem: ClassVar[bool] = True
     layout: ClassVar[Layout] = Layout(
         stem=("patch_embed",),
         blocks=("stages.{stage}.blocks.{block}",),
@@ -313,14 +314,6 @@ class DaViT(Backbone):
     @property
     def num_outputs(self) -> int:
         return len(self.settings["depths"])
-
-    @property
-    def num_stages_to_freeze(self) -> int:
-        return self.num_outputs - 1
-
-    @property
-    def frozen_through(self) -> int:
-        return self.frozen_stages + 1 if self.frozen_stages >= 0 else -1
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:

@@ -207,6 +207,7 @@ class HorNet(Backbone):
     gap_before_final_norm: bool = True
     init_cfg: Any = None
 
+    freezes_first_stage_with_stem: ClassVar[bool] = True
     layout: ClassVar[Layout] = Layout(
         stem=("downsample_layers.0",),
         blocks=("stages.{stage}.{block}",),
@@ -233,14 +234,6 @@ class HorNet(Backbone):
     @property
     def num_outputs(self) -> int:
         return len(self.settings["depths"])
-
-    @property
-    def num_stages_to_freeze(self) -> int:
-        return self.num_outputs - 1
-
-    @property
-    def frozen_through(self) -> int:
-        return self.frozen_stages + 1 or -1
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:

@@ -181,6 +181,7 @@ class SwinBackbone(Backbone):
     patch_cfg: Config = nn.FrozenDict()
     init_cfg: Any = None
 
+    freezes_first_stage_with_stem: ClassVar[bool] = True
     architectures: ClassVar[Mapping[str, Config]]
 
     def __post_init__(self) -> None:
@@ -197,14 +198,6 @@ class SwinBackbone(Backbone):
     @property
     def num_outputs(self) -> int:
         return len(self.settings["depths"])
-
-    @property
-    def num_stages_to_freeze(self) -> int:
-        return self.num_outputs - 1
-
-    @property
-    def frozen_through(self) -> int:
-        return self.frozen_stages + 1 if self.frozen_stages >= 0 else -1
 
     def stage_of(self, name: str) -> float | None:
         """The positions are never frozen."""

@@ -155,6 +155,7 @@ class VAN(Backbone):
     block_cfgs: Config = nn.FrozenDict()
     init_cfg: Any = None
 
+    freezes_first_stage_with_stem: ClassVar[bool] = True
     layout: ClassVar[Layout] = Layout(
         stem=("patch_embed1",),
         blocks=("blocks{stage}.{block}",),
@@ -176,14 +177,6 @@ class VAN(Backbone):
     @property
     def num_outputs(self) -> int:
         return len(self.settings["depths"])
-
-    @property
-    def num_stages_to_freeze(self) -> int:
-        return self.num_outputs - 1
-
-    @property
-    def frozen_through(self) -> int:
-        return self.frozen_stages + 1 or -1
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
