@@ -37,6 +37,9 @@ NETWORKS = {
     "ConvNeXt-T": ("convnext_tiny", (8, 224, 224, 3), 1),
     "ResNet_CIFAR-18": ("resnet18_cifar10", (64, 32, 32, 3), 1),
     "LeNet-5": ("lenet5", (128, 32, 32, 1), 50),
+    "ResNet-50": ("resnet50", (8, 224, 224, 3), 1),
+    "ResNeXt-50": ("resnext50_32x4d", (8, 224, 224, 3), 1),
+    "RegNetX-1.6GF": ("regnetx_1.6gf", (8, 224, 224, 3), 1),
 }
 SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
 COLUMNS = ("plain", "conv2d", "PyTorch")

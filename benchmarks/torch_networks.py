@@ -1,6 +1,7 @@
 """The networks of `models.py` in PyTorch, each with as many parameters as its counterpart."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -89,6 +90,28 @@ def resnet_cifar_18() -> nn.Module:
     return pooled(layers, 512, 10)
 
 
+def bottlenecks(layers: list[nn.Module], inputs: int, stages: list[tuple]) -> nn.Module:
+    """Stages of bottlenecks after the stem's layers; a stage: (width, groups, outputs, blocks, stride)."""
+    for width, groups, outputs, depth, stride in stages:
+        for step in (stride, *[1] * (depth - 1)):
+            branch = [*conv_bn(inputs, width, 1), nn.ReLU(), *conv_bn(width, width, 3, step, groups), nn.ReLU()]
+            projection = nn.Sequential(*conv_bn(inputs, outputs, 1, step)) if step > 1 or inputs != outputs else None
+            layers += [Shortcut(nn.Sequential(*branch, *conv_bn(width, outputs, 1)), projection), nn.ReLU()]
+            inputs = outputs
+    return pooled(layers, inputs, 1000)
+
+
+def resnet_50(groups: int = 1, widening: int = 1) -> nn.Module:
+    blocks = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
+    stages = [(widening * width, groups, 4 * width, depth, stride) for width, depth, stride in blocks]
+    return bottlenecks([*conv_bn(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)], 64, stages)
+
+
+def regnetx_1_6gf() -> nn.Module:
+    stages = [(width, width // 24, width, depth, 2) for width, depth in ((72, 2), (168, 4), (408, 10), (912, 2))]
+    return bottlenecks([*conv_bn(3, 32, 3, 2), nn.ReLU()], 32, stages)
+
+
 def lenet5() -> nn.Module:
     features = [nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2)]
     hidden = [nn.Conv2d(16, 120, 5), nn.Tanh(), nn.Flatten(), nn.Linear(120, 84), nn.Tanh()]
@@ -100,6 +123,9 @@ NETWORKS = {
     "ConvNeXt-T": convnext_tiny,
     "ResNet_CIFAR-18": resnet_cifar_18,
     "LeNet-5": lenet5,
+    "ResNet-50": resnet_50,
+    "ResNeXt-50": partial(resnet_50, groups=32, widening=2),
+    "RegNetX-1.6GF": regnetx_1_6gf,
 }
 
 
