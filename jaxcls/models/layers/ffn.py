@@ -11,7 +11,7 @@ from jax import Array
 
 from jaxcls.errors import UserError
 from jaxcls.models.layers.activation import build_activation
-from jaxcls.models.layers.conv import Linear
+from jaxcls.models.layers.conv import Linear, product
 from jaxcls.models.layers.initializers import Initializer
 from jaxcls.models.layers.layer_scale import LayerScale
 
@@ -28,7 +28,7 @@ class FixedInitLinear(nn.Module):
         """In the dtype of `x`."""
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features), jnp.float32)
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
-        return jnp.dot(x, kernel.astype(x.dtype)) + bias.astype(x.dtype)
+        return product(x, kernel) + bias.astype(x.dtype)
 
 
 def linear(features: int, name: str, kernel_init: Initializer | None, bias_init: Initializer | None) -> nn.Module:
