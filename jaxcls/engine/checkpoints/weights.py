@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,8 @@ def load_for_tuning(classifier: nn.Module, variables: Mapping[str, Any], path: s
 def load_pretrained(classifier: nn.Module, model: Mapping[str, Any], variables: Mapping[str, Any]) -> Variables:
     """The variables with what `init_cfg=dict(type="Pretrained", checkpoint=…, prefix=…)` asks for.
 
-    In the model's own `init_cfg` it speaks of the whole, in the backbone's, neck's or head's of that part; `prefix` is
-    the part's name in the checkpoint.
+    In the model's own `init_cfg` it speaks of the whole, in the backbone's, a neck's or the head's of that part;
+    `prefix` is the part's name in the checkpoint.
 
     Args:
         classifier: it resizes what is for images or windows of another size.
@@ -59,13 +59,23 @@ def load_pretrained(classifier: nn.Module, model: Mapping[str, Any], variables: 
     Raises:
         UserError: a parameter that the checkpoint lacks, or has in another shape.
     """
-    for part in ("", "backbone", "neck", "head"):
-        node = model.get(part) if part else model
-        entries = (node or {}).get("init_cfg") or ()
+    for part, node in _parts(model):
+        entries = node.get("init_cfg") or ()
         for entry in (entries,) if isinstance(entries, Mapping) else entries:
             if entry["type"] == "Pretrained":
                 variables = _with_part(classifier, variables, part, **{k: v for k, v in entry.items() if k != "type"})
     return dict(variables)
+
+
+def _parts(model: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The name among the variables and the config of the whole (no name) and of each part (`neck.1` of several)."""
+    yield "", model
+    for part in ("backbone", "neck", "head"):
+        node = model.get(part) or {}
+        if isinstance(node, Mapping):
+            yield part, node
+        else:
+            yield from ((f"{part}.{i}", each) for i, each in enumerate(node))
 
 
 def _with_part(
@@ -82,10 +92,10 @@ def _with_part(
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     merged = traverse_util.flatten_dict(dict(variables))
-    wanted = {key: value for key, value in merged.items() if not part or key[1] == part}
+    wanted = {key: value for key, value in merged.items() if _is_of(part, key)}
     resize(classifier, given, wanted)
-    others = {"backbone", "neck", "head"} - {part} if part else set()
     problems = [f"it lacks {'.'.join(key[1:])}" for key in wanted if key not in given]
+    others = {"backbone", "neck", "head"} - {part.partition(".")[0]} if part else set()
     problems += [
         f"it has {'.'.join(key[1:])}, unknown here" for key in given if not (key in merged or key[1] in others)
     ]
@@ -99,6 +109,10 @@ def _with_part(
     merged.update({key: given[key] for key in wanted})
     get_logger().info("%s starts with the weights of %s", part or "model", what)
     return traverse_util.unflatten_dict(merged)
+
+
+def _is_of(part: str, key: tuple[str, ...]) -> bool:
+    return not part or ".".join(key[1:]).startswith(f"{part}.")
 
 
 def _describe(key: tuple[str, ...], given: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> str:

@@ -74,3 +74,22 @@ def test_what_no_image_size_explains_is_refused(pretrained):
     config["backbone"]["arch"]["feedforward_channels"] = 16
     with pytest.raises(UserError, match=r"layers\.0\.ffn\.layers\.0\.0\.bias is \(8,\), expected \(16,\)"):
         load_for_tuning(*made(config, 1), str(pretrained[0]))
+
+
+def test_one_of_several_necks_is_pretrained(tmp_path):
+    pool = {"type": "GeneralizedMeanPooling", "p_trainable": True}
+    backbone = {"type": "LeNet5"}
+    head = {"type": "LinearClsHead", "in_channels": 120, "num_classes": 2}
+    config = {"type": "ImageClassifier", "backbone": backbone, "neck": [pool], "head": head}
+    classifier = build_classifier(config)
+    images = jax.ShapeDtypeStruct((1, 32, 32, 1), np.float32)
+    shapes = jax.eval_shape(classifier.init, jax.random.key(0), images)
+    zeros, ones = (jax.tree.map(lambda leaf, v=v: np.full(leaf.shape, v, np.float32), dict(shapes)) for v in (0, 1))
+    assert load_pretrained(classifier, config, zeros) == zeros  # nothing is asked for
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, ones, {})
+    checkpoints.close()
+    config["neck"][0]["init_cfg"] = {"type": "Pretrained", "checkpoint": str(tmp_path), "prefix": "neck.0"}
+    found = load_pretrained(classifier, config, zeros)["params"]
+    assert differing(found, zeros["params"]) == {"neck"}
+    np.testing.assert_array_equal(found["neck"]["0"]["p"], ones["params"]["neck"]["0"]["p"])
