@@ -72,6 +72,7 @@ def test_the_work_directory(trained):
     assert [(line["mode"], line["epoch"]) for line in rest] == [(m, e) for e in (1, 2, 3) for m in ("train", "val")]
     assert rest[-2]["loss"] < rest[0]["loss"]
     assert "Hooks will be executed in the following order" in done.stderr
+    assert done.stderr.lower().count("compiling the training step") == 1
     assert done.stdout == ""  # no progress bar where nobody watches
 
 

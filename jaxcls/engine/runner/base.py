@@ -313,11 +313,8 @@ class Runner(ABC):
 
         if self._has_stepped:
             return step()
-        self.logger.info("Compiling the training step")
-        start = time.perf_counter()
         with self.clock.stopped():
             stepped = hearing(step, self.stop_if_requested)
-        self.logger.info("Compiled in %.1f s", time.perf_counter() - start)
         self._has_stepped = True
         return stepped
 
