@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxcls.errors import UserError, close_names
+from jaxcls.paths import expand
 
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
@@ -21,8 +22,12 @@ _added: list[str] = []
 
 
 def search(folder: str | Path) -> None:
-    """Lets modules in a folder be imported, after all that Python finds elsewhere."""
-    folder = str(Path(folder).absolute())
+    """Lets modules in a folder be imported, after all that Python finds elsewhere.
+
+    Raises:
+        UserError: the path names an unknown user or a variable that is not set.
+    """
+    folder = str(expand(folder))
     if folder not in sys.path:
         sys.path.append(folder)
         _added.append(folder)

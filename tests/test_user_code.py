@@ -47,6 +47,14 @@ def test_messages(source, name, message, tmp_path, monkeypatch):
         sys.modules.pop("broken_here", None)
 
 
+def test_a_folder_as_a_shell_reads_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(user_code, "_added", [])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    user_code.search("~/mine")
+    assert sys.path[-1] == str(tmp_path / "mine")
+
+
 def test_what_another_program_finds():
     assert user_code.reference(collections.OrderedDict, "a") == "collections:OrderedDict"
     with pytest.raises(UserError, match="a: a lambda of '"):
