@@ -243,7 +243,10 @@ def test_a_damaged_image_is_named(folder, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model__head__num_classes": 1}, "data.train: labels go from 0 to 1, but the head has 1 classes"),
+        (
+            {"model__head__num_classes": 1},
+            r"data\.train has 2 classes .* the head has 1; set its num_classes to 2$",
+        ),
         ({"data__batch_size": 12}, r"data\.batch_size: 12 does not split over 8 devices"),
         ({"optimizer__type": "SDG"}, "optimizer.type: 'SDG'; did you mean 'SGD'"),
         ({"optimizer": {"type": "SGD"}}, "config.optimizer: SGD needs 'lr'"),

@@ -145,12 +145,6 @@ class Network:
             )
 
     def _problems_of_classes(self, dataset: Dataset, where: str) -> Iterator[str]:
-        labels, last = dataset.labels, self.num_classes - 1
-        if labels.ndim == 1 and labels.max() > last:
-            yield (
-                f"{where}: labels go from {labels.min()} to {labels.max()}, "
-                f"but the head has {self.num_classes} classes (0 to {last}); set its num_classes"
-            )
         try:
             self.check_classes(dataset.classes, where)
         except UserError as error:
@@ -164,10 +158,10 @@ class Network:
         several, takes_several = labels.ndim == 2, self.head.multi_label
         if several and not takes_several:
             other = f"MultiLabel{name}" if f"MultiLabel{name}" in heads.__all__ else "MultiLabelLinearClsHead"
-            yield f"{where} has any number of labels an image, but {name} is for one; use {other}"
+            yield f"{where} has any number of labels an image, but {name} is for one{_advice(other, where)}"
         elif takes_several and not several and self.soften is None:
-            other = name.removeprefix("MultiLabel")
-            yield f"{where} has one label an image, but {name} is for any number of them; use {other}"
+            advice = _advice(name.removeprefix("MultiLabel"), where)
+            yield f"{where} has one label an image, but {name} is for any number of them{advice}"
         else:
             yield from self._problems_of_loss(labels, where)
 
@@ -207,6 +201,11 @@ class Network:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             return f"{type(self.classifier.backbone).__name__} cannot take another size: {reason}"
         return ""
+
+
+def _advice(head: str, where: str) -> str:
+    """The head to take instead; to other data than the training's, the head is not what is wrong."""
+    return f"; use {head}" if where == "data.train" else ""
 
 
 def preprocess_of(dataset: Dataset) -> Any:

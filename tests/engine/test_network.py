@@ -90,7 +90,7 @@ def test_labels_that_the_head_takes(made, labels):
         ({"loss": SIGMOID}, ONE, "the loss of LinearClsHead does not take one label an image: CrossEntropyLoss: label"),
         ({"loss": SOFT}, ONE, "the loss of LinearClsHead does not take one label an image"),
         ({"loss": {"type": "CrossEntropyLoss", "class_weight": [1.0, 2.0]}}, ONE, "class_weight has 2 values"),
-        ({"classes": 2}, ONE, "labels go from 0 to 2, but the head has 2 classes .*; set its num_classes to 3"),
+        ({"classes": 2}, ONE, r"has 3 classes \(a, b, c\), but the head has 2; set its num_classes to 3$"),
         ({"classes": 4}, ONE, r"has 3 classes \(a, b, c\), but the head has 4; set its num_classes to 3"),
         ({}, [0, 3], "labels go from 0 to 3; expected 3 classes, 0 to 2"),
     ],
@@ -98,6 +98,22 @@ def test_labels_that_the_head_takes(made, labels):
 def test_labels_that_it_does_not(made, labels, message):
     with pytest.raises(UserError, match=rf"^data\.train.*{message}"):
         network(**made).check(dataset(labels), "data.train")
+
+
+@pytest.mark.parametrize(
+    ("head", "labels", "message"),
+    [
+        (
+            "MultiLabelLinearClsHead",
+            ONE,
+            "data.val has one label an image, but MultiLabel.* is for any number of them$",
+        ),
+        ("LinearClsHead", SEVERAL, "data.val has any number of labels an image, but LinearClsHead is for one$"),
+    ],
+)
+def test_validation_data_of_the_other_kind_are_no_reason_to_change_the_head(head, labels, message):
+    with pytest.raises(UserError, match=message):
+        network(head=head).check(dataset(labels), "data.val")
 
 
 NORMALIZE = {"type": "Normalize", "mean": [1.0], "std": [1.0]}
