@@ -24,7 +24,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 def digits() -> ConfigDict:
     arch = dict(num_blocks=(1, 2, 2, 1), width_factor=(0.5, 0.5, 0.375, 0.25))
     arch |= dict(num_conv_branches=(2, 2, 2, 2), num_se_blocks=(0, 0, 0, 1))
-    return recipes.on_digits(dict(type="MobileOne", in_channels=1, arch=arch), 128)
+    return recipes.on_digits(dict(type="MobileOne", in_channels=1, arch=arch), 128, lr=4e-3, max_epochs=30)
 
 
 def imagenet2012(name: str) -> ConfigDict:

@@ -23,8 +23,8 @@ def get_config(variant: str = "digits") -> ConfigDict:
 def digits() -> ConfigDict:
     # shallow, it needs no help to start: layer scale begins at one
     arch = dict(layers=(2, 2), embed_dims=(32, 64), layer_scale_init_value=1.0)
-    backbone = dict(type="PoolFormer", arch=arch, in_patch_size=3, in_stride=1, in_pad=1)
-    return recipes.on_digits(backbone, 64, size=8, lr=4e-3, max_epochs=30)
+    backbone = dict(type="PoolFormer", arch=arch)
+    return recipes.on_digits(backbone, 64, max_epochs=30)
 
 
 def imagenet2012(name: str) -> ConfigDict:

@@ -28,7 +28,7 @@ def digits() -> ConfigDict:
     arch = dict(embed_dims=(32, 64), depths=(2, 2), num_heads=(2, 4), patch_sizes=(2, 2), strides=(2, 2))
     arch |= dict(mlp_ratios=(4, 4), sr_ratios=(2, 1), window_sizes=(4, 4))
     small = dict(out_indices=(1,), qkv_bias=True, norm_after_stage=(False, True))
-    return recipes.on_digits(dict(type="SVT", arch=arch, in_channels=1, **small), 64, size=16, max_epochs=25)
+    return recipes.on_digits(dict(type="SVT", arch=arch, in_channels=1, **small), 64, size=16, max_epochs=50)
 
 
 def imagenet2012(name: str) -> ConfigDict:
