@@ -55,6 +55,19 @@ def test_features_of_another_rank(neck):
         neck.init(jax.random.key(0), (X.reshape(2, 3, 20),))
 
 
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (X.reshape(2, 3, 20), r"dim=2 with features of shape \(2, 3, 20\); set dim=1"),
+        (X.reshape(2, 60), r"dim=2 with features of shape \(2, 60\); set neck=None, they are pooled already"),
+        ((X, X), "takes maps alone, got 2 features together; set neck=None"),
+    ],
+)
+def test_what_to_do_about_features_that_are_no_maps(features, message):
+    with pytest.raises(UserError, match=message):
+        GlobalAveragePooling().init(jax.random.key(0), (features,))
+
+
 def test_maps_of_other_channels_are_not_fused():
     maps = tuple(jnp.zeros((1, 8 // 2**i, 8 // 2**i, 4)) for i in range(4))
     with pytest.raises(UserError, match=r"in_channels=\(4, 8, 16, 32\), but the features have \(4, 4, 4, 4\)"):

@@ -81,9 +81,10 @@ class Head(nn.Module):
         if isinstance(feature, tuple | list):
             raise UserError(f"{name}: needs one feature (N, D), got {len(feature)} of them: set output_cls_token=False")
         if feature.ndim != 2:
+            dim = f", dim={feature.ndim - 2}" if feature.ndim != 4 else ""
             raise UserError(
                 f"{name}: needs features (N, D), got {feature.shape}: "
-                "is neck=dict(type='GlobalAveragePooling') missing from the model?"
+                f"is neck=dict(type='GlobalAveragePooling'{dim}) missing from the model?"
             )
         if width not in (None, feature.shape[-1]):
             raise UserError(f"{name}: in_channels={width}, but the features have {feature.shape[-1]}")

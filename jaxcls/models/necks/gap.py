@@ -21,8 +21,12 @@ class GlobalAveragePooling(nn.Module):
     def __call__(self, features: tuple[Array, ...], train: bool = False) -> tuple[Array, ...]:
         for feature in features:
             if isinstance(feature, tuple | list):
-                raise UserError(f"GlobalAveragePooling: takes maps alone, got {len(feature)} features together")
+                count = len(feature)
+                raise UserError(f"GlobalAveragePooling: takes maps alone, got {count} features together; set neck=None")
             if feature.ndim != self.dim + 2:
-                raise UserError(f"GlobalAveragePooling: dim={self.dim} with features of shape {feature.shape}")
+                advice = f"set dim={feature.ndim - 2}" if feature.ndim > 2 else "set neck=None, they are pooled already"
+                raise UserError(
+                    f"GlobalAveragePooling: dim={self.dim} with features of shape {feature.shape}; {advice}"
+                )
         axes = tuple(range(1, self.dim + 1))
         return tuple(jnp.mean(feature, axes, dtype=jnp.float32).astype(feature.dtype) for feature in features)
