@@ -91,7 +91,8 @@ class Dataset:
         source = in_terms_of(self.source, classes, where, reference)
         counts = images_of_each(source.labels, len(classes))
         if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
-            _log.warning("%s lacks %d classes of %s: %s", where, len(missing), reference, some(missing))
+            lacks = f"{where} lacks {len(missing)} of the {len(classes)} classes of {reference}"
+            _log.warning("%s: %s", lacks, some(missing))
         return dataclasses.replace(self, source=source)
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:

@@ -219,7 +219,7 @@ def test_a_dataset_says_which_classes_have_no_image(caplog):
     for labels in ([0, 2, 2], [[1, -1, 0], [0, 0, 1]]):
         caplog.clear()
         Dataset(Listed(labels, "abc")).in_terms_of("abc", "data.val", "data.train")
-        assert "data.val lacks 1 classes of data.train: 'b'" in caplog.text
+        assert "data.val lacks 1 of the 3 classes of data.train: 'b'" in caplog.text
     with pytest.raises(UserError, match=r"data\.val: labels go from 0 to 3; expected 3 classes, 0 to 2"):
         Dataset(Listed([0, 3], "abc")).in_terms_of("abc", "data.val", "data.train")
 
@@ -228,6 +228,6 @@ def test_a_dataset_says_what_it_lacks(caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("jaxcls"), "propagate", True)
     dataset = build_dataset({"type": "tests.data.test_wrappers:Listed", "labels": [0, 1], "classes": "ca"})
     assert dataset.in_terms_of("abc", "data.val", "data.train").labels.tolist() == [2, 0]
-    assert "data.val lacks 1 classes of data.train: 'b'" in caplog.text
+    assert "data.val lacks 1 of the 3 classes of data.train: 'b'" in caplog.text
     dataset.in_terms_of("0123", "data.val", "the checkpoint")
     assert "data.val or the checkpoint does not name its classes: labels go by their numbers" in caplog.text

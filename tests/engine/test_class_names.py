@@ -75,7 +75,7 @@ def test_validation_labels_go_by_the_names_of_the_checkpoint(trained):
     assert labels_of(config, root / "work") == ([2, 2, 0, 0], ("cat", "ant", "bee"))  # folders bee, cat
     assert labels_of(config, root / "work", "test") == ([0, 0], ("cat", "ant", "bee"))
     lines = next((root / "work").glob("*.log")).read_text()
-    assert "data.val lacks 1 classes of data.train: 'ant'" in lines
+    assert "data.val lacks 1 of the 3 classes of data.train: 'ant'" in lines
 
 
 def test_a_table_of_one_class_has_the_names_of_the_checkpoint(trained, tmp_path):
