@@ -33,6 +33,8 @@ class CheckpointHook(Hook):
             runner.logger.warning(
                 "checkpoint_config.interval: %d never comes in %d %s: %s", self.interval, last, unit, saved
             )
+        elif self.interval == 1 and not self.by_epoch:
+            runner.logger.warning("checkpoint_config.interval: 1 saves after every one of the %d iterations", last)
         runner.checkpoints.max_to_keep = self.max_keep_ckpts if self.max_keep_ckpts > 0 else None
         runner.logger.info("Checkpoints will be saved to %s", runner.checkpoints.directory)
 

@@ -82,6 +82,8 @@ class EvalHook(Hook):
         first = first_due(self.interval, self.start)
         if first > last:
             runner.logger.warning("evaluation: the first is due after %d %s, the run has %d: none", first, unit, last)
+        elif self.interval == 1 and not self.by_epoch:
+            runner.logger.warning("evaluation.interval: 1 evaluates after every one of the %d iterations", last)
 
     def after_train_epoch(self, runner: Any) -> None:
         if self.by_epoch and self._is_due(runner.epoch + 1):

@@ -242,7 +242,8 @@ class Runner(ABC):
         """
         for mode, _ in workflow:
             if mode not in ("train", "val") or mode not in loaders:
-                raise UserError(f"workflow: {mode!r}; there are loaders for {', '.join(loaders)}")
+                hint = "; it needs data.val, without --novalidate" if mode == "val" else ""
+                raise UserError(f"workflow: {mode!r}; there are loaders for {', '.join(loaders)}{hint}")
         if not any(mode == "train" for mode, _ in workflow):
             raise UserError("workflow: no part trains")
         self.loaders, self.iters_per_epoch = loaders, len(loaders["train"])

@@ -176,7 +176,7 @@ def test_checkpoints_by_interval(tmp_path, arguments, expected):
     [({}, 5), ({"interval": 2}, 2), ({"start": 3}, 3), ({"start": 2, "interval": 2}, 2)],
 )
 def test_evaluations_by_interval(tmp_path, arguments, epochs):
-    lines = run(tmp_path, (EvalHook(Evaluator(range(9)), **arguments), "LOW"), *logging(9), max_epochs=5)[2]
+    lines = run(tmp_path, (EvalHook(Evaluator(range(10)), **arguments), "LOW"), *logging(9), max_epochs=5)[2]
     assert len([line for line in lines[1:] if line["mode"] == "val"]) == epochs
 
 
@@ -258,12 +258,13 @@ def warnings_of(tmp_path, hook, **kwargs):
         ({"start": 3}, "evaluation: the first is due after 3 epochs, the run has 2: none"),
         ({"interval": 3, "start": 0}, "evaluation: the first is due after 3 epochs, the run has 2: none"),
         ({"interval": 11, "by_epoch": False}, "evaluation: the first is due after 11 iterations, the run has 10: none"),
+        ({"by_epoch": False}, "evaluation.interval: 1 evaluates after every one of the 10 iterations"),
         ({"interval": 9, "start": 2}, None),
         ({"interval": 10, "by_epoch": False}, None),
     ],
 )
-def test_an_evaluation_that_never_comes(tmp_path, arguments, said):
-    assert warnings_of(tmp_path, EvalHook(Evaluator(range(9)), **arguments)) == ([said] if said else [])
+def test_an_evaluation_that_never_comes_or_always(tmp_path, arguments, said):
+    assert warnings_of(tmp_path, EvalHook(Evaluator(range(10)), **arguments)) == ([said] if said else [])
 
 
 @pytest.mark.parametrize(
@@ -273,11 +274,12 @@ def test_an_evaluation_that_never_comes(tmp_path, arguments, said):
         ({"interval": -1, "save_last": False}, "checkpoint_config.interval: -1 never comes in 2 epochs: none is saved"),
         ({"interval": 11, "by_epoch": False, "save_last": False}, "checkpoint_config.interval: 11 never comes in "
                                                                   "10 iterations: none is saved"),
+        ({"by_epoch": False}, "checkpoint_config.interval: 1 saves after every one of the 10 iterations"),
         ({"interval": -1}, None),
         ({"interval": 2}, None),
     ],
 )  # fmt: skip
-def test_a_checkpoint_that_never_comes(tmp_path, arguments, said):
+def test_a_checkpoint_that_never_comes_or_always(tmp_path, arguments, said):
     assert warnings_of(tmp_path, CheckpointHook(**arguments)) == ([said] if said else [])
 
 

@@ -155,7 +155,7 @@ def test_table_of_hooks():
 def test_bad_workflows(tmp_path):
     with pytest.raises(UserError, match="workflow: 'test'"):
         runner_for(tmp_path).run({"train": Training(1)}, [("test", 1)])
-    with pytest.raises(UserError, match="workflow: 'val'; there are loaders for train"):
+    with pytest.raises(UserError, match=r"workflow: 'val'; there are loaders for train; it needs data\.val"):
         runner_for(tmp_path).run({"train": Training(1)}, [("train", 1), ("val", 1)])
     with pytest.raises(UserError, match="no part trains"):
         runner_for(tmp_path).run({"train": Training(1), "val": Counting(1)}, [("val", 1)])
