@@ -100,5 +100,7 @@ def _parse(arguments: list[str]) -> list[str]:
         program, *rest = flags.FLAGS.read_flags_from_files(arguments, force_gnu=False)
         rest, overrides = config.split(rest)
         return flags.FLAGS([program, *(f"--{_OVERRIDES}={path}={text}" for path, text in overrides), *rest])
+    except flags.UnrecognizedFlagError as error:
+        refuse(f"{error}; --config.KEY=VALUE sets a key of the config, --help lists the flags")
     except (flags.Error, UserError) as error:
         refuse(error)

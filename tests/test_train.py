@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import jaxcls
+from jaxcls import command as command_line
 from jaxcls.config import load_config
 from jaxcls.engine.checkpoints.storage import restore_checkpoint
 from jaxcls.errors import UserError
@@ -164,8 +165,11 @@ def test_validation_workflow_and_novalidate(tmp_path):
     jaxcls.train_model(config, tmp_path / "a")
     modes = [line["mode"] for line in log_lines(tmp_path / "a")[1:]]
     assert modes == ["train", "val", "val"]
-    jaxcls.train_model(small_config(runner__max_epochs=1), tmp_path / "b", validate=False)
+    config = small_config(runner__max_epochs=1, evaluation={"save_best": "auto"})
+    jaxcls.train_model(config, tmp_path / "b", validate=False)
     assert [line["mode"] for line in log_lines(tmp_path / "b")[1:]] == ["train"]
+    (log,) = (tmp_path / "b").glob("*.log")
+    assert "evaluation.save_best: 'auto' does nothing: the run has no evaluation" in log.read_text()
 
 
 def test_a_work_directory_with_another_run_is_refused(trained):
@@ -175,6 +179,11 @@ def test_a_work_directory_with_another_run_is_refused(trained):
         done.stderr
         == f"error: {trained[0]} holds a run already; continue it with --resume, or give another --workdir\n"
     )
+
+
+def test_an_unknown_flag_says_how_keys_are_set():
+    with pytest.raises(SystemExit, match=r"error: Unknown command line flag 'lr'.*; --config\.KEY=VALUE sets a key"):
+        command_line._parse(["train.py", "--lr=0.1"])
 
 
 @pytest.mark.parametrize(

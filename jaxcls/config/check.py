@@ -30,6 +30,17 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A whole number from `least`."""
+
+    least: int
+
+    def __call__(self, node: Any, where: str) -> Iterator[str]:
+        if not fits(node, int) or node < self.least:
+            yield f"{where}: {node!r}; expected a whole number from {self.least}"
+
+
+@dataclass(frozen=True)
 class Optional:
     """None or what another schema allows."""
 

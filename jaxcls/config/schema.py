@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import construct, lookup
-from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value
+from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value, Whole
 from jaxcls.data import batch_augment, sampler, sources, transforms
 from jaxcls.data.views import build_views
 from jaxcls.engine import hooks, runner
@@ -23,7 +23,7 @@ from jaxcls.models import backbones, classifier, heads, losses, necks
 from jaxcls.models.layers import build_activation, build_conv, build_norm
 from jaxcls.models.layers.initializers import check_init_cfg
 
-NUMBER, COUNT, TEXT, PATH = Value(float), Value(int), Value(str), Value(str | None)
+NUMBER, TEXT, PATH = Value(float), Value(str), Value(str | None)
 
 
 def _source(node: Any, where: str) -> Iterator[str]:
@@ -42,8 +42,7 @@ def _runner(node: Any, where: str) -> Iterator[str]:
         return
     length = "max_epochs" if kind.by_epoch else "max_iters"
     yield from unknown_keys(node, ("type", length), where, kind.__name__)
-    if not isinstance(node.get(length), int) or node[length] < 1:
-        yield f"{where}.{length}: {node.get(length)!r}; expected a whole number from 1"
+    yield from Whole(1)(node.get(length), f"{where}.{length}")
 
 
 def _workflow(node: Any, where: str) -> Iterator[str]:
@@ -80,7 +79,7 @@ SOURCE: Schema = Each(
         own={
             "pipeline": PIPELINE,
             "on_error": TEXT,
-            "max_errors": COUNT,
+            "max_errors": Whole(0),
             "dataset": _source,
             "datasets": Each(_source),
         },
@@ -103,7 +102,7 @@ MODEL = Slot(
         "train_cfg": Optional(
             Keys(
                 {
-                    "augments": Optional(Each(Slot(batch_augment, own={"num_classes": COUNT}), or_one=True)),
+                    "augments": Optional(Each(Slot(batch_augment, own={"num_classes": Whole(1)}), or_one=True)),
                     "distill": Optional(_distill),
                 }
             )
@@ -116,8 +115,8 @@ CONFIG: Mapping[str, Schema] = {
     "model": MODEL,
     "data": Keys(
         {
-            "batch_size": COUNT,
-            "num_workers": COUNT,
+            "batch_size": Whole(1),
+            "num_workers": Whole(0),
             "worker_type": TEXT,
             "sampler": Slot(sampler),
             "drop_last": Value(bool),
@@ -133,7 +132,7 @@ CONFIG: Mapping[str, Schema] = {
         {
             "type": TEXT,
             "grad_clip": Optional(Checked(build_grad_clip)),
-            "cumulative_iters": COUNT,
+            "cumulative_iters": Whole(1),
             "max_skipped_updates": Value(int | None),
         }
     ),
@@ -144,11 +143,11 @@ CONFIG: Mapping[str, Schema] = {
     "runner": _runner,
     "evaluation": Slot(hooks, default="EvalHook", given=("evaluator", "evaluate_raw")),
     "checkpoint_config": Slot(hooks, default="CheckpointHook"),
-    "log_config": Keys({"interval": COUNT, "hooks": Each(LOGGER)}),
+    "log_config": Keys({"interval": Whole(1), "hooks": Each(LOGGER)}),
     "custom_hooks": Each(Slot(hooks, own={"priority": Value(int | str)})),
     "workflow": _workflow,
     "parallel": _parallel,
-    "seed": COUNT,
+    "seed": Whole(0),
     "load_from": PATH,
     "resume_from": PATH,
     "work_dir": PATH,

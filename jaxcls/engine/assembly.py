@@ -198,6 +198,8 @@ def _register_hooks(made: Runner, config: Config, evaluator: Evaluator | None, e
         evaluation = {"type": "EvalHook", **by_epoch, **config["evaluation"], "evaluator": evaluator}
         raw = ema is not None and ema.evaluate_raw
         made.register_hook(build(evaluation, hooks, "evaluation", **({"evaluate_raw": True} if raw else {})))
+    elif name := config["evaluation"].get("save_best"):
+        get_logger().warning("evaluation.save_best: %r does nothing: the run has no evaluation", name)
     log_config = config["log_config"]
     for i, entry in enumerate(log_config.get("hooks", ())):
         interval = {"interval": log_config.get("interval", 100)}

@@ -54,7 +54,11 @@ def test_config_dicts_and_arrays_become_plain():
         ("runner.type", "EpochRunner", r"runner\.type: 'EpochRunner' is not in .*did you mean 'EpochBasedRunner'"),
         ("data", {"batch_size": 8}, r"data lacks train; required are batch_size, train"),
         ("data.batchsize", 8, r"data has no key 'batchsize'; did you mean 'batch_size'"),
-        ("data.batch_size", "8", r"data\.batch_size: '8'; expected a whole number"),
+        ("data.batch_size", "8", r"data\.batch_size: '8'; expected a whole number from 1"),
+        ("data.batch_size", 0, r"data\.batch_size: 0; expected a whole number from 1"),
+        ("data.num_workers", -1, r"data\.num_workers: -1; expected a whole number from 0"),
+        ("seed", -1, r"seed: -1; expected a whole number from 0"),
+        ("log_config", {"interval": 0}, r"log_config\.interval: 0; expected a whole number from 1"),
         (
             "data.sampler",
             {"type": "RandomSample"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from jaxcls.models.backbones.layout import Layout
 Config = Mapping[str, Any]
 # MMCV's names for what the keys beside `type` say already
 _HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook")
+_MUCH = 0.1  # of the first weights in the averages at the end
+_log = logging.getLogger("jaxcls")
 OPTIMIZER_CONFIG = ("type", "grad_clip", "cumulative_iters", "max_skipped_updates")
 
 
@@ -58,7 +61,7 @@ class Optimisation:
         elif has_momentum(self._optimizer):
             self.momentum_schedule = optax.constant_schedule(base_momentum(self._optimizer))
         clip, accumulation = _optimizer_config(config["optimizer_config"], max_iters)
-        precision, ema = build_precision(config["precision"]), _build_ema(config["ema"])
+        precision, ema = build_precision(config["precision"]), _build_ema(config["ema"], max_iters)
         self.options = StepOptions(precision, accumulation, clip, ema)
 
     def build_tx(self, params: Any, layout: Layout | None = None) -> optax.GradientTransformation:
@@ -67,10 +70,14 @@ class Optimisation:
         return build_optimizer(self._optimizer, params, self.schedule, momentum, layout)
 
 
-def _build_ema(config: Config | None) -> Ema | None:
+def _build_ema(config: Config | None, max_iters: int) -> Ema | None:
     if not config:
         return None
-    return construct(Ema, config, "ema")
+    ema = construct(Ema, config, "ema")
+    if (share := ema.share_of_first(max_iters)) > _MUCH:
+        much, slow = f"{100 * share:.3g} %", f"momentum={ema.momentum}, interval={ema.interval}"
+        _log.warning("ema: %s of the averages will still be the first weights, as %s is slow for the run", much, slow)
+    return ema
 
 
 def _optimizer_config(config: Config, max_iters: int) -> tuple[Any, Accumulation]:

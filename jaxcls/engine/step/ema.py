@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxcls.errors import UserError
@@ -55,7 +56,12 @@ class Ema:
         counts, weight = (step % self.interval == 0) & finite, self._momentum(step.astype(jnp.float32))
         return jax.tree.map(lambda a, v: jnp.where(counts, a * (1 - weight) + v * weight, a), average, values)
 
-    def _momentum(self, step: Array) -> Array:
+    def share_of_first(self, iters: int) -> float:
+        """What the weights at the run's start weigh in the averages after so many iterations, from 0 to 1."""
+        weights = np.asarray(self._momentum(np.arange(0, iters, self.interval, np.float32)), np.float64)
+        return float(np.prod(1 - weights))
+
+    def _momentum(self, step: Any) -> Array:
         if self.gamma is not None:
             return (1 - self.momentum) * jnp.exp(-(1 + step) / self.gamma) + self.momentum
         return jnp.minimum(self.momentum**self.interval, (1 + step) / (self.warm_up + step))

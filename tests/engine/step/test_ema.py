@@ -7,11 +7,16 @@ import optax
 import pytest
 
 import jaxcls
+from jaxcls.config.keys import DEFAULTS
+from jaxcls.engine.log import get_logger
+from jaxcls.engine.optim.optimisation import Optimisation
+from jaxcls.engine.runner import EpochBasedRunner
 from jaxcls.engine.step.accumulation import Accumulation
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
+from tests.engine import tiny
 from tests.engine.step import slope
 from tests.engine.step.test_train_step import ONE, batches, small
 
@@ -65,6 +70,25 @@ def test_the_average_follows_each_iteration_of_an_accumulation_but_not_one_witho
             average, statistic = 0.7 * average + 0.3 * kernel, 0.7 * statistic + 0.3 * value
         np.testing.assert_allclose(state.ema_params["a"], average, rtol=1e-6)
         np.testing.assert_allclose(state.ema_batch_stats["seen"], statistic, rtol=1e-6)
+
+
+@pytest.mark.parametrize("ema", [Ema(momentum=0.2, warm_up=3), Ema(momentum=0.7, interval=3), Ema(0.1, gamma=5)])
+def test_what_the_first_weights_weigh_at_the_end(ema):
+    average = jnp.ones(())
+    for t in range(7):
+        average = ema.update(average, jnp.zeros(()), jnp.asarray(t))
+    np.testing.assert_allclose(ema.share_of_first(7), float(average), rtol=1e-5)
+
+
+def test_a_run_that_is_too_short_for_its_averages_is_warned(caplog, monkeypatch):
+    monkeypatch.setattr(get_logger(), "propagate", True)
+    config = tiny.config(ema={"momentum": 1e-3})
+    for epochs in (1, 300):
+        Optimisation({**DEFAULTS, **config}, EpochBasedRunner, epochs, 8)
+    said = (
+        "ema: 99.2 % of the averages will still be the first weights, as momentum=0.001, interval=1 is slow for the run"
+    )
+    assert [message for message in caplog.messages if message.startswith("ema")] == [said]
 
 
 @pytest.mark.parametrize(
