@@ -122,6 +122,16 @@ def test_the_least_size_of_images(name):
         assert f"the least size is {family.least}x{family.least}" in str(error.value)
 
 
+@pytest.mark.parametrize(("side", "fits"), [(16, False), (63, False), (223, True), (224, True), (300, False)])
+def test_alexnets_classifier_takes_the_size_of_its_weights(side, fits):
+    made, images = backbones.AlexNet(num_classes=2), jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    if fits:
+        assert jax.eval_shape(made.init_with_output, KEY, images)[0][0].shape == (1, 2)
+        return
+    with pytest.raises(UserError, match=f"AlexNet: images of {side}x{side} pixels; with num_classes it needs 224x224"):
+        jax.eval_shape(made.init, KEY, images)
+
+
 @pytest.mark.parametrize(("name", "arguments", "message"), MISTAKES)
 def test_mistakes(name, arguments, message):
     with pytest.raises(UserError, match=message):

@@ -58,7 +58,7 @@ class Ema:
 
     def share_of_first(self, iters: int) -> float:
         """What the weights at the run's start weigh in the averages after so many iterations, from 0 to 1."""
-        weights = np.asarray(self._momentum(np.arange(0, iters, self.interval, np.float32)), np.float64)
+        weights = np.asarray(self._momentum(np.arange(0, iters, self.interval, dtype=np.float32)), np.float64)
         return float(np.prod(1 - weights))
 
     def _momentum(self, step: Any) -> Array:

@@ -40,16 +40,24 @@ class AlexNet(Backbone):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array]:
         """`train`: with dropout, which only the classifier has."""
-        size = x.shape[1:3]
+        height, width = x.shape[1:3]
+        if self.num_classes > 0 and (_map_side(height), _map_side(width)) != (6, 6):
+            raise UserError(f"AlexNet: images of {height}x{width} pixels; with num_classes it needs 224x224")
         for place, features, window, stride, padding, pooled in _CONVOLUTIONS:
             x = nn.relu(Conv(features, window, stride, padding, name=f"features.{place}")(x))
             x = max_pool(x, 3, 2) if pooled else x
         if self.num_classes <= 0:
             return (x,)
-        if x.shape[1:3] != (6, 6):
-            raise UserError(f"AlexNet: images of {size[0]}x{size[1]} pixels; with num_classes it needs 224x224")
         x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
         for place in (1, 4):
             x = nn.Dropout(0.5)(x, deterministic=not train)
             x = nn.relu(Linear(4096, name=f"classifier.{place}")(x))
         return (Linear(self.num_classes, name="classifier.6")(x),)
+
+
+def _map_side(side: int) -> int:
+    """Of images -> of the last map."""
+    for _, _, window, stride, padding, pooled in _CONVOLUTIONS:
+        side = (side + 2 * padding - window) // stride + 1
+        side = (side - 3) // 2 + 1 if pooled else side
+    return side
