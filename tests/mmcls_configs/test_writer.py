@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 import jaxcls
+from jaxcls import recipes
 from jaxcls.config import complete, load_recipe
 from jaxcls.errors import UserError
 from jaxcls.mmcls.keys import ENVIRONMENT, KEYS
-from jaxcls.mmcls.python_text import WIDTH, source
+from jaxcls.mmcls.python_text import WIDTH, Call, source
+from jaxcls.mmcls.recipe_calls import call_of
+from jaxcls.mmcls.writer import recipe_text
 from jaxcls.tools import convert_config
 from tests.mmcls_configs.original_config import write
 
@@ -40,6 +43,58 @@ def test_layout():
     assert source({"a": "x" * 50, "b": "y" * 50}, before=20) == f'dict(\n    a="{"x" * 50}", b="{"y" * 50}"\n)'
     assert source(["x" * 60, "y" * 60]) == f'[\n    "{"x" * 60}",\n    "{"y" * 60}",\n]'
     assert source([[1, 2], {"k": [1, 2]}], names=[([1, 2], "pair")]) == "[pair, dict(k=pair)]"
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (recipes.sgd(0.8), "recipes.sgd(0.8)"),
+        (recipes.sgd(0.1, 5e-4, nesterov=True), "recipes.sgd(0.1, weight_decay=0.0005, nesterov=True)"),
+        (recipes.step([30, 60]), "recipes.step([30, 60])"),
+        (recipes.cosine(5, warmup_by_epoch=True), "recipes.cosine(warmup_iters=5, warmup_by_epoch=True)"),
+        (recipes.adamw(1e-3, no_decay=["cls"]), 'recipes.adamw(0.001, no_decay=["cls"])'),
+        (recipes.adamw(1e-3, 0.3, decay_all=True), "recipes.adamw(0.001, weight_decay=0.3, decay_all=True)"),
+        (recipes.linear_head(64, 10, topk=(1,)), "recipes.linear_head(64, num_classes=10, topk=(1,))"),
+        (recipes.rand_augment(7), "recipes.rand_augment(level=7)"),
+        (recipes.mixup_cutmix(mixup=0.2), "recipes.mixup_cutmix(mixup=0.2)"),
+    ],
+)
+def test_calls_of_recipes(node, text):
+    assert source(call_of(node)) == text
+    assert eval(text) == node
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"type": "SGD", "lr": 0.1},
+        {"type": "RMSprop", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4},
+        {**recipes.adamw(1e-3), "paramwise_cfg": {"custom_keys": {"a": {"lr_mult": 2}}}},
+        {**recipes.rand_augment(7), "num_policies": 3},
+        {"type": "Lighting"},
+        {},
+    ],
+)
+def test_what_no_recipe_gives(node):
+    assert call_of(node) is None
+
+
+def test_variables_are_what_shortens_the_text():
+    shared = {"type": "CUB", "ann_file": "a" * 50, "data_prefix": "b" * 50}
+    norm_cfg = {"type": "SyncBN", "requires_grad": True}
+    backbone = {"type": "ResNet", "depth": 50, "num_stages": 4, "out_indices": (3,), "style": "pytorch"}
+    config = {
+        "model": {"type": "ImageClassifier", "backbone": backbone | {"norm_cfg": norm_cfg, "drop_path_rate": 0.05}},
+        "data": {"train": shared | {"pipeline": [1]}, "val": shared | {"pipeline": [2], "test_mode": True}},
+    }
+    text = recipe_text(config, "title", "file.py")
+    assert "train=dict(source, pipeline=train_pipeline)" in text
+    assert "backbone = dict(\n" in text
+    assert "norm_cfg=norm_cfg" in text
+    made = dict[str, object]()
+    exec(text, made)
+    assert made["get_config"]().to_dict() == config
+    assert source(Call("f", {0: 1, "b": 2})) == "f(1, b=2)"
 
 
 MORE = """
