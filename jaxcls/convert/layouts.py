@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxcls.errors import UserError
+
 
 class Layout(NamedTuple):
     """What brings a source's values into the original's order, and what takes them back, where that is needed.
@@ -64,6 +66,12 @@ def _without_middle(values: np.ndarray) -> np.ndarray:
     return np.concatenate([first, last])
 
 
+def _without_zeros(values: np.ndarray) -> np.ndarray:
+    if np.any(np.split(values, 3)[1]):
+        raise UserError("biases of keys are not zero, and the source has none")
+    return _without_middle(values)
+
+
 def _zeros_between(values: np.ndarray) -> np.ndarray:
     first, last = np.split(values, 2)
     return np.concatenate([first, np.zeros_like(first), last])
@@ -90,5 +98,7 @@ CONVOLUTION_7X7 = Layout(lambda value: value.reshape(len(value), -1), lambda val
 MEAN_AND_BIAS = Layout(write=lambda value: np.concatenate([value, np.zeros_like(value)]), together=_difference)
 # Biases of queries, keys and values where the keys' are not used, and the original has none.
 WITHOUT_KEYS = Layout(_without_middle, _zeros_between)
+# Biases of queries and values, where the original has the keys' too.
+NO_BIAS_OF_KEYS = Layout(write=_without_zeros, together=_zeros_between)
 # Queries and keys in one, values apart.
 KEYS_APART_FROM_VALUES = Layout(write=np.asarray, shares=(2, 1))

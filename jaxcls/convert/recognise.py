@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import numpy as np
 from flax import linen as nn
 
+from jaxcls.convert.built_with import Built, differences
 from jaxcls.convert.layouts import Layout
 from jaxcls.convert.names import tables_of
 from jaxcls.convert.renaming import Found, Row, Table
 from jaxcls.errors import UserError, close_names
 
+_log = logging.getLogger("jaxcls")
 _ORIGINAL = "MMClassification"
 # What wrappers and training scripts put before all names.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "encoder.")
@@ -27,6 +30,13 @@ IGNORED = (
     "attn_mask",
     "position_ids",
 )
+
+# A part of a name -> whose networks have it, of which there is none here.
+_NOT_HERE = {
+    "standardized_conv2d": "google's BiT (ResNetV2 with group norms and standardised kernels)",
+    "bit.embedder": "transformers' BiT (ResNetV2 with group norms and standardised kernels)",
+    "conv_root": "google's hybrids of ResNet and Vision Transformer",
+}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -67,14 +77,20 @@ class _Read:
 
 
 def rename(classifier: nn.Module, state_dict: Mapping[str, Any], shapes: Shapes, part: str = "backbone") -> Renamed:
-    """Recognises the source by its names.
+    """Recognises the source by its names, and warns where its networks are built otherwise than the classifier's.
 
     Args:
         classifier: whose backbone's tables are tried, the original's names first.
         state_dict: name -> array.
         shapes: the classifier's parameters, as the original names them, with the shapes that they have there.
         part: what it may be alone, without the part's name.
+
+    Raises:
+        UserError: the names are of networks that there are none of here.
     """
+    for mark, networks in _NOT_HERE.items():
+        if any(mark in name for name in state_dict):
+            raise UserError(f"these are weights of {networks}, which no backbone here is")
     values = {name: value for name, value in state_dict.items() if not name.endswith(IGNORED)}
     original = Table((_ORIGINAL,), {"": ""}, base=f"{part}.")
     dotted = [name.replace("/", ".") for name in values]  # google's are paths
@@ -86,6 +102,8 @@ def rename(classifier: nn.Module, state_dict: Mapping[str, Any], shapes: Shapes,
         for names in _with_base(table, spelled)
     ]
     best = max(tried, key=lambda attempt: attempt.score)
+    for text in differences(getattr(classifier, "backbone", None), best.built):
+        _log.warning("%s: networks of that source are built otherwise; %s", best.source, text)
     return best.rename(dict(zip(best.names, values.items(), strict=True)))
 
 
@@ -192,10 +210,16 @@ class _Attempt:
                 left += places.values()
         unknown = {self._elsewhere.get(spelling, values[spelling][0]): values[spelling][1] for spelling in left}
         problems += [f"{name} is there beside what stands for it" for name in unknown.keys() & made.keys()]
-        return Renamed(self._source, {**unknown, **made}, problems)
+        return Renamed(self.source, {**unknown, **made}, problems)
 
     @property
-    def _source(self) -> str:
+    def built(self) -> tuple[Built, ...]:
+        """How the source's networks are built; nothing where no name fits."""
+        return self._table.built if self.score > 0 else ()
+
+    @property
+    def source(self) -> str:
+        """Whose names these are, and the prefix that was taken off."""
         names = " or ".join(self._table.sources)
         return f"{names}'s names" + (f" after {self._prefix!r}" if self._prefix else "")
 

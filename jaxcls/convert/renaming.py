@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from jaxcls.convert.built_with import Built
 from jaxcls.convert.layouts import Layout
 
 Names = str | tuple[str, ...]
@@ -66,12 +67,15 @@ class Table:
         rows: source -> target.
         base: what the backbone's names begin with; a backbone saved alone may lack it.
         mark: a parameter that the model has to have, where two tables of a source would fit.
+        built: the ways in which the source's networks are built, where the names do not tell: keys of a backbone's
+            config and their values (`jaxcls.convert.built_with`).
     """
 
     sources: tuple[str, ...]
     rows: Rows
     base: str = ""
     mark: str = ""
+    built: tuple[Built, ...] = ()
 
     @cached_property
     def _rows(self) -> list[Row]:

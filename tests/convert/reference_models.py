@@ -342,14 +342,14 @@ CASES |= {
     "beit.timm": Case(
         "timm",
         timm("beit_base_patch16_224", **VIT_TIMM),
-        classifier("BEiTViT", 32, None, arch=VIT, img_size=64),
+        classifier("BEiTViT", 32, None, arch=VIT, img_size=64, norm_cfg={"type": "LN", "eps": 1e-6}),
         64,
         "timm",
     ),
     "beitv2.timm": Case(
         "timm",
         timm("beitv2_base_patch16_224", **VIT_TIMM),
-        classifier("BEiTViT", 32, None, arch=VIT, img_size=64),
+        classifier("BEiTViT", 32, None, arch=VIT, img_size=64, norm_cfg={"type": "LN", "eps": 1e-6}),
         64,
         "timm",
     ),
@@ -361,9 +361,74 @@ CASES |= {
         "timm",
     ),
 }
+DINOV2_TRANSFORMERS = {
+    "image_size": 56,
+    "patch_size": 14,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "mlp_ratio": 2,
+}
+DINOV2_BOTH = {**DINOV2, "out_type": "cls_and_avg_featmap"}
+
+
+def dinov2(**options):
+    model = vit(head="LinearClsHead", **DINOV2_BOTH, **options)
+    return model | {"head": model["head"] | {"in_channels": 64}}
+
+
+GATED = {"layer_cfgs": {"ffn_type": "swiglu_fused"}}
+for key, name, theirs, ours in (
+    ("dinov2", "Dinov2", {"use_mask_token": False}, {}),
+    ("dinov2_gated", "Dinov2", {"use_mask_token": False, "use_swiglu_ffn": True}, GATED),
+    ("dinov2_with_registers", "Dinov2WithRegisters", {"num_register_tokens": 4}, {"num_register_tokens": 4}),
+):
+    CASES[f"{key}.transformers"] = Case(
+        "transformers",
+        transformers(name, **DINOV2_TRANSFORMERS, **theirs),
+        dinov2(**ours),
+        56,
+        None if ours == {"num_register_tokens": 4} else "transformers",
+    )
+
+EVA02 = {"embed_dims": 32, "num_layers": 2, "num_heads": 4, "feedforward_channels": 85}
+EVA02_TIMM = {key: value for key, value in DINOV2_TIMM.items() if key != "mlp_ratio"}
+EVA02_OPTIONS = {
+    "final_norm": False,
+    "out_type": "avg_featmap",
+    "rotary_reference": 16,
+    "patch_size": 14,
+    "img_size": 56,
+}
+DAVIT = {"embed_dims": 8, "depths": (1, 1, 2, 1), "num_heads": (1, 2, 2, 4)}
+DAVIT_TIMM = {"embed_dims": (8, 16, 32, 64), "depths": DAVIT["depths"], "num_heads": DAVIT["num_heads"]}
+EPS6 = {"norm_cfg": {"type": "LN", "eps": 1e-6}}
+CASES |= {
+    "eva02.timm": Case(
+        "timm",
+        timm("eva02_tiny_patch14_224", **EVA02_TIMM),
+        classifier("ViTEVA02", 32, None, arch=EVA02, **EVA02_OPTIONS, **EPS6),
+        56,
+        "timm",
+    ),
+    "eva02_with_norms.timm": Case(
+        "timm",
+        timm("eva02_base_patch14_448", **EVA02_TIMM),
+        classifier("ViTEVA02", 32, None, arch=EVA02, sub_ln=True, **EVA02_OPTIONS, **EPS6),
+        56,
+        "timm",
+    ),
+    "davit.timm": Case(
+        "timm",
+        timm("davit_tiny", **DAVIT_TIMM),
+        classifier("DaViT", 64, None, arch=DAVIT, gap_before_final_norm=True, patch_cfg={"padding": 3}),
+        224,
+        "timm",
+    ),
+}
 of_the_zoo("poolformer_s12.timm", poolformer, "poolformer_s12")
-of_the_zoo("twins_pcpvt_small.timm", timm("twins_pcpvt_small", img_size=64), "twins_pcpvt_small")
-of_the_zoo("twins_svt_small.timm", timm("twins_svt_small"), "twins_svt_small", 224)  # it does not mask padding
+of_the_zoo("twins_pcpvt_small.timm", timm("twins_pcpvt_small", img_size=64), "twins_pcpvt_small", **EPS6)
+of_the_zoo("twins_svt_small.timm", timm("twins_svt_small"), "twins_svt_small", 224, **EPS6)  # it does not mask padding
 of_the_zoo("mvitv2_tiny.timm", timm("mvitv2_tiny", img_size=64), "mvitv2_tiny", img_size=64)
 of_the_zoo("efficientformer_l1.timm", timm("efficientformer_l1"), "efficientformer_l1", 224)
 of_the_zoo("levit_128s.timm", timm("levit_128s"), "levit_128s", 224)

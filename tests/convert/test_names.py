@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jaxcls.convert import export_state_dict
+from jaxcls.convert.built_with import LIKE_PYTORCH, LIKE_TENSORFLOW, differences
 from jaxcls.convert.names import tables_of
 from jaxcls.convert.recognise import IGNORED, rename, rename_back
 from jaxcls.errors import UserError
@@ -49,16 +50,75 @@ def test_every_case_is_recorded(golden):
 
 
 @pytest.mark.parametrize("key", marked(CASES))
-def test_every_name_is_known(golden, key):
+def test_every_name_is_known(golden, key, caplog):
     given, (made, shapes) = recorded(golden, key), shapes_of(key)
     renamed = rename(made, empty(given), shapes)
     own = key.startswith(("alexnet", "inception"))  # their names are the original's
     assert ("MMClassification" if own else CASES[key].package) in renamed.source
     assert not renamed.problems
+    assert not caplog.messages
     assert renamed.values.keys() == shapes.keys()
     assert {name: without_ones(value.shape) for name, value in renamed.values.items()} == {
         name: without_ones(shape) for name, shape in shapes.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "backbone", "expected"),
+    [
+        ("vit.transformers", {"norm_cfg": {"type": "LN"}}, "LayerNorm: eps=1e-12 there, 1e-05 here: set model.backbone."
+         "norm_cfg=dict(type='LN', eps=1e-12)"),
+        ("resnet18.timm", {"norm_cfg": {"type": "SyncBN", "eps": 1e-3}}, "BatchNorm: eps=1e-05 there, 0.001 here: set "
+         "model.backbone.norm_cfg=dict(type='SyncBN', eps=1e-05)"),
+        ("eva02.timm", {"rotary_reference": None}, "rotary_reference: 16 there, None here: set model.backbone."
+         "rotary_reference=16"),
+        ("davit.timm", {"patch_cfg": {}}, "patch_cfg: 3 there, None here: set model.backbone.patch_cfg="
+         "dict(padding=3)"),
+    ],
+)  # fmt: skip
+def test_networks_that_are_built_otherwise(golden, key, backbone, expected, caplog):
+    case = CASES[key]
+    made = build_classifier({**case.model, "backbone": {**case.model["backbone"], **backbone}})
+    _, shapes = shapes_of(key)
+    rename(made, empty(recorded(golden, key)), shapes)
+    (message,) = caplog.messages
+    assert message.endswith(expected)
+    assert message.startswith(f"{case.package}") or "or timm's names" in message
+
+
+def test_the_closest_way_counts():
+    ways = (*LIKE_TENSORFLOW, *LIKE_PYTORCH)
+    made = {
+        name: build_classifier(classifier("EfficientNet", 1280, arch="b0", **options)).backbone
+        for name, options in {
+            "tensorflow": {},
+            "pytorch": {"conv_cfg": None, "norm_cfg": {"type": "BN", "eps": 1e-5}},
+            "padding": {"conv_cfg": None},
+        }.items()
+    }
+    assert differences(made["tensorflow"], ways) == differences(made["pytorch"], ways) == []
+    assert differences(made["padding"], LIKE_TENSORFLOW) == [
+        "the convolutions' padding: 'Conv2dAdaptivePadding' there, None here: set model.backbone.conv_cfg="
+        "dict(type='Conv2dAdaptivePadding')"
+    ]
+    assert differences(made["tensorflow"], LIKE_PYTORCH)[1:] == [
+        "the convolutions' padding: None there, {'type': 'Conv2dAdaptivePadding'} here: set "
+        "model.backbone.conv_cfg=None"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "networks"),
+    [
+        ("resnet/block1/unit01/a/standardized_conv2d/kernel", "google's BiT"),
+        ("bit.embedder.convolution.weight", "transformers' BiT"),
+        ("conv_root/kernel", "google's hybrids"),
+    ],
+)
+def test_networks_that_there_are_none_of(name, networks):
+    made, shapes = shapes_of("resnet18.torchvision")
+    with pytest.raises(UserError, match=f"these are weights of {networks}.*which no backbone here is"):
+        rename(made, empty({name: (1,), "head.bias": (1,)}), shapes)
 
 
 def comes_back(table, name):

@@ -1,5 +1,6 @@
 """BEiT and BEiT v2: timm and the paper's code, the same names."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _LAYER = "backbone.layers.{i}"
@@ -23,5 +24,6 @@ TABLES = (
             "fc_norm": "backbone.ln2",
             "head": "head.fc",
         },
+        built=norms(1e-6),
     ),
 )

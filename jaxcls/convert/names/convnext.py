@@ -1,5 +1,6 @@
 """ConvNeXt, V1 and V2: torchvision, timm, transformers, and the papers' own code."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import CHANNELS_FIRST, CHANNELS_LAST
 from jaxcls.convert.renaming import As, Table
 
@@ -24,6 +25,7 @@ def _transformers(base: str, mark: str = "") -> Table:
         },
         base=f"{base}.",
         mark=mark,
+        built=norms(1e-6),
     )
 
 
@@ -57,6 +59,7 @@ TABLES = (
             "classifier.0": "backbone.norm3",
             "classifier.2": "head.fc",
         },
+        built=norms(1e-6),
     ),
     Table(
         ("timm",),
@@ -73,6 +76,7 @@ TABLES = (
             "head.norm": "backbone.norm3",
             "head.fc": "head.fc",
         },
+        built=norms(1e-6),
     ),
     _transformers("convnextv2", "backbone.stages.0.0.grn.gamma"),
     _transformers("convnext"),
@@ -90,5 +94,6 @@ TABLES = (
             "norm": "backbone.norm3",
             "head": "head.fc",
         },
+        built=norms(1e-6),
     ),
 )

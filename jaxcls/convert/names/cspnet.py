@@ -1,5 +1,6 @@
 """CSPNet (CSPDarkNet, CSPResNet, CSPResNeXt): timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Rows, Table
 
 _STAGE = "backbone.stages.{i}"
@@ -22,6 +23,7 @@ TABLES = (
             "head.fc": "head.fc",
         },
         mark="backbone.stem.conv.weight",
+        built=norms(1e-5),
     ),
     Table(
         ("timm",),
@@ -33,5 +35,6 @@ TABLES = (
             "head.fc": "head.fc",
         },
         mark="backbone.stem.0.conv.weight",
+        built=norms(1e-5),
     ),
 )

@@ -1,5 +1,6 @@
 """DenseNet: torchvision and timm, the same names."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _LAYERS = "features.denseblock{i+1}.denselayer{j+1}"
@@ -21,5 +22,6 @@ TABLES = (
             "features.transition{i+1}": "backbone.transitions.{i}",
             "classifier": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

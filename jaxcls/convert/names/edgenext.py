@@ -1,5 +1,6 @@
 """EdgeNeXt: timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _THEIRS, _OURS = "stages.{i}.blocks.{j}", "backbone.stages.{i}.{j}"
@@ -29,5 +30,6 @@ TABLES = (
             "head.norm": "backbone.norm3",
             "head.fc": "head.fc",
         },
+        built=norms(1e-6),
     ),
 )

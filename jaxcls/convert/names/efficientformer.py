@@ -1,5 +1,6 @@
 """EfficientFormer: timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Rows, Table
 
 
@@ -24,5 +25,6 @@ TABLES = (
             "head": "head.head",
             "head_dist": "head.dist_head",
         },
+        built=norms(1e-5),
     ),
 )

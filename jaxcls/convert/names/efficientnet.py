@@ -4,6 +4,7 @@ They count the blocks of each width, or all in one, where the original has two w
 on the depths, and there is a table for each.
 """
 
+from jaxcls.convert.built_with import LIKE_PYTORCH, LIKE_TENSORFLOW, Built, norms
 from jaxcls.convert.renaming import Rows, Table
 
 Depths = tuple[int, ...]
@@ -123,8 +124,16 @@ def _timm(depths: Depths) -> Rows:
     }
 
 
+def _built(source: str, depths: Depths) -> tuple[Built, ...]:
+    if source == "torchvision":  # b0 to b4, b5 to b7
+        return LIKE_PYTORCH if depths in _MOBILE[:4] else norms(1e-3, conv_cfg=None)
+    return LIKE_TENSORFLOW if source == "efficientnet_pytorch" else (*LIKE_TENSORFLOW, *LIKE_PYTORCH)
+
+
 TABLES = tuple(
-    Table((source,), rows(depths), mark=f"{_places(depths)[-1][-1]}.linear_conv.conv.weight")
+    Table(
+        (source,), rows(depths), mark=f"{_places(depths)[-1][-1]}.linear_conv.conv.weight", built=_built(source, depths)
+    )
     for source, rows, variants in (
         ("efficientnet_pytorch", _pytorch, _MOBILE),
         ("torchvision", _torchvision, _MOBILE[:7]),

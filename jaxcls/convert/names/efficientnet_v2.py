@@ -1,5 +1,6 @@
 """EfficientNetV2: torchvision, timm."""
 
+from jaxcls.convert.built_with import LIKE_PYTORCH, LIKE_TENSORFLOW, norms
 from jaxcls.convert.renaming import Rows, Table
 
 # the original's layers: those of the first do not expand, those of the next two have no depthwise convolution
@@ -62,7 +63,10 @@ def _tables(last: int) -> tuple[Table, ...]:
         **_convolution(("conv_head", "bn2"), f"backbone.layers.{last}"),
         "classifier": "head.fc",
     }
-    return Table(("torchvision",), torchvision, mark=mark), Table(("timm",), timm, mark=mark)
+    return (
+        Table(("torchvision",), torchvision, mark=mark, built=norms(1e-3, conv_cfg=None)),
+        Table(("timm",), timm, mark=mark, built=(*LIKE_TENSORFLOW, *LIKE_PYTORCH)),
+    )
 
 
 TABLES = (*_tables(7), *_tables(8))

@@ -1,5 +1,6 @@
 """HRNet: timm and the paper's code, the same names; their convolutions before the classifier have biases."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import MEAN_AND_BIAS
 from jaxcls.convert.renaming import As, Rows, Table
 
@@ -23,5 +24,6 @@ TABLES = (
             "classifier": "head.fc",
             "": "backbone",
         },
+        built=norms(1e-5),
     ),
 )

@@ -1,5 +1,6 @@
 """LeViT: timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Rows, Table
 
 _DEPTH = 4  # blocks of a stage, at most
@@ -42,5 +43,6 @@ TABLES = (
             "head": "head.head",
             "head_dist": "head.head_dist",
         },
+        built=norms(1e-5),
     ),
 )

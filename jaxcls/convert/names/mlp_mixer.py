@@ -1,5 +1,6 @@
 """MLP-Mixer: timm, google's archives."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import FLAX
 from jaxcls.convert.renaming import As, Table
 
@@ -28,6 +29,7 @@ TABLES = (
             "norm": "backbone.ln1",
             "head": "head.fc",
         },
+        built=norms(1e-6),
     ),
     Table(
         ("google",),
@@ -41,5 +43,6 @@ TABLES = (
             **{f"{source}.bias": f"{target}.bias" for source, target in {**_LINEAR, **_NORMS}.items()},
             **{f"{source}.scale": f"{target}.weight" for source, target in _NORMS.items()},
         },
+        built=norms(1e-6),
     ),
 )

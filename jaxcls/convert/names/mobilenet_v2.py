@@ -1,5 +1,6 @@
 """MobileNetV2: torchvision, timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _DEPTHS = (1, 2, 3, 4, 3, 3, 1)
@@ -24,6 +25,7 @@ TABLES = (
             "features.18.1": "backbone.conv2.bn",
             "classifier.1": "head.fc",
         },
+        built=norms(1e-5),
     ),
     Table(
         ("timm",),
@@ -50,5 +52,6 @@ TABLES = (
             "bn2": "backbone.conv2.bn",
             "classifier": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import CONVOLUTION
 from jaxcls.convert.renaming import As, Rows, Table
 
@@ -84,7 +85,7 @@ def _timm(stages: tuple[tuple[_Block, ...], ...]) -> Rows:
 
 
 TABLES = tuple(
-    Table((source,), rows(stages), mark=f"backbone.layer{sum(map(len, stages)) + 1}.conv.weight")
-    for source, rows in (("torchvision", _torchvision), ("timm", _timm))
+    Table((source,), rows(stages), mark=f"backbone.layer{sum(map(len, stages)) + 1}.conv.weight", built=norms(eps))
+    for source, rows, eps in (("torchvision", _torchvision, 1e-3), ("timm", _timm, 1e-5))
     for stages in _ARCHITECTURES.values()
 )

@@ -1,5 +1,6 @@
 """MobileViT: timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _THEIRS, _OURS = "stages.{i}.{j}", "backbone.layers.{i}.{j}"
@@ -29,5 +30,6 @@ TABLES = (
             "final_conv": "backbone.conv_1x1_exp",
             "head.fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

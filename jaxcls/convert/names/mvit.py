@@ -3,6 +3,7 @@
 timm's numbers depend on the depths, so that there is a table for each.
 """
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Rows, Table
 
 _DEPTHS = ((1, 2, 5, 2), (1, 2, 11, 2), (2, 3, 16, 3), (2, 6, 36, 4))
@@ -28,6 +29,10 @@ TABLES = (
             "norm": "backbone.norm3",
             "head.projection": "head.fc",
         },
+        built=norms(1e-6),
     ),
-    *(Table(("timm",), _rows(depths), mark=f"backbone.blocks.{sum(depths) - 1}.norm1.weight") for depths in _DEPTHS),
+    *(
+        Table(("timm",), _rows(depths), mark=f"backbone.blocks.{sum(depths) - 1}.norm1.weight", built=norms(1e-6))
+        for depths in _DEPTHS
+    ),
 )

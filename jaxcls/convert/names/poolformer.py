@@ -1,5 +1,6 @@
 """PoolFormer: timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 TABLES = (
@@ -22,5 +23,6 @@ TABLES = (
             "head.norm": "backbone.norm6",
             "head.fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

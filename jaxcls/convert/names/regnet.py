@@ -1,5 +1,6 @@
 """RegNetX and RegNetY: torchvision, timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _CONV_AND_NORM = tuple(enumerate(("conv", "bn")))
@@ -20,6 +21,7 @@ TABLES = (
             **{f"{_THEIRS}.f.se.fc{k}": f"{_OURS}.se.conv{k}.conv" for k in (1, 2)},
             "fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
     Table(
         ("timm",),
@@ -35,5 +37,6 @@ TABLES = (
             **{f"s{{i}}.b{{j+1}}.se.fc{k}": f"{_OURS}.se.conv{k}.conv" for k in (1, 2)},
             "head.fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

@@ -1,5 +1,6 @@
 """RepVGG: timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _LAYERS = {
@@ -23,5 +24,6 @@ TABLES = (
             },
             "head.fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

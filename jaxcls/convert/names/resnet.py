@@ -1,5 +1,6 @@
 """ResNet and its kin (ResNeXt, SE-ResNet, Res2Net, ResNeSt): torchvision and timm, timm's deep stems, transformers."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Rows, Table
 
 _STAGES: Rows = {
@@ -17,7 +18,7 @@ _DEEP_STEM: Rows = {
 }
 
 TABLES = (
-    Table(("torchvision", "timm"), {"conv1": "backbone.conv1", "bn1": "backbone.bn1", **_STAGES}),
+    Table(("torchvision", "timm"), {"conv1": "backbone.conv1", "bn1": "backbone.bn1", **_STAGES}, built=norms(1e-5)),
     Table(
         ("timm",),  # ResNet-D: where nothing is pooled it has an identity, the original nothing
         {
@@ -27,8 +28,9 @@ TABLES = (
             **_STAGES,
         },
         mark="backbone.layer2.0.downsample.2.weight",
+        built=norms(1e-5),
     ),
-    Table(("timm",), {**_DEEP_STEM, **_STAGES}),  # ResNet-C
+    Table(("timm",), {**_DEEP_STEM, **_STAGES}, built=norms(1e-5)),  # ResNet-C
     Table(
         ("transformers",),
         {
@@ -47,5 +49,6 @@ TABLES = (
             "classifier.1": "head.fc",
         },
         base="resnet.",
+        built=norms(1e-5),
     ),
 )

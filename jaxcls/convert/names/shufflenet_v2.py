@@ -1,5 +1,6 @@
 """ShuffleNetV2: torchvision."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _CONV_AND_NORM = tuple(enumerate(("conv", "bn")))
@@ -20,5 +21,6 @@ TABLES = (
             **{f"conv5.{i}": f"backbone.layers.3.{part}" for i, part in _CONV_AND_NORM},
             "fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

@@ -1,5 +1,6 @@
 """Swin: torchvision, timm, transformers, and the paper's own code."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import MERGED_PATCHES
 from jaxcls.convert.renaming import As, Rows, Table
 
@@ -49,6 +50,7 @@ TABLES = (
             "norm": "backbone.norm3",
             "head": "head.fc",
         },
+        built=norms(1e-5),
     ),
     Table(
         ("timm",),
@@ -57,10 +59,12 @@ TABLES = (
             **_merging({stage: f"layers.{stage + 1}.downsample" for stage in range(3)}),
             "head.fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
     Table(
         ("the paper's code", "timm before 0.9"),
         {**_BLOCKS, **_merging({stage: f"layers.{stage}.downsample" for stage in range(3)}), "head": "head.fc"},
+        built=norms(1e-5),
     ),
     Table(
         ("transformers",),
@@ -92,5 +96,6 @@ TABLES = (
             f"{_TRANSFORMERS}.mlp.fc2": f"{_BLOCK}.ffn.layers.1",
         },
         base="swin.",
+        built=norms(1e-5),
     ),
 )

@@ -1,5 +1,6 @@
 """Swin V2: torchvision, timm, the paper's code, transformers."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import MERGED_PATCHES, WITHOUT_KEYS
 from jaxcls.convert.renaming import As, Rows, Table
 
@@ -54,11 +55,17 @@ TABLES = (
             "norm": "backbone.norm3",
             "head": "head.fc",
         },
+        built=norms(1e-5),
     ),
-    Table(("timm",), {**_BLOCKS, **_merging("layers.{i}.downsample", "backbone.stages.{i}"), "head.fc": "head.fc"}),
+    Table(
+        ("timm",),
+        {**_BLOCKS, **_merging("layers.{i}.downsample", "backbone.stages.{i}"), "head.fc": "head.fc"},
+        built=norms(1e-5),
+    ),
     Table(
         ("the paper's code", "timm before 0.9"),
         {**_BLOCKS, **_merging("layers.{i}.downsample", "backbone.stages.{i+1}"), "head": "head.fc"},
+        built=norms(1e-5),
     ),
     Table(
         ("transformers",),
@@ -83,5 +90,6 @@ TABLES = (
             "classifier": "head.fc",
         },
         base="swinv2.",
+        built=norms(1e-5),
     ),
 )

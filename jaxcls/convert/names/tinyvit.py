@@ -1,5 +1,6 @@
 """TinyViT: timm."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Rows, Table
 
 
@@ -28,5 +29,6 @@ TABLES = (
             "head.norm": "backbone.norm3",
             "head.fc": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

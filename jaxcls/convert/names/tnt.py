@@ -1,5 +1,6 @@
 """TNT: timm, with the blocks' first norm as in the paper (`tnt_s_legacy_…`)."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import KEYS_APART_FROM_VALUES
 from jaxcls.convert.renaming import As, Rows, Table
 
@@ -36,5 +37,6 @@ TABLES = (
             **_attention("attn_out", f"{_LAYER}.outer_block"),
             "head": "head.fc",
         },
+        built=norms(1e-5),
     ),
 )

@@ -1,5 +1,6 @@
 """Twins (PCPVT, SVT): timm and the paper's code, the same names."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _BLOCK = "blocks.{i}.{j}"
@@ -17,5 +18,6 @@ TABLES = (
             "norm": "backbone.norm_after_stage3",
             "head": "head.fc",
         },
+        built=norms(1e-6),
     ),
 )

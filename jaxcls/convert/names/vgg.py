@@ -1,5 +1,6 @@
 """VGG: torchvision, and timm, which has the classifier's linear layers as convolutions."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import CONVOLUTION, CONVOLUTION_7X7
 from jaxcls.convert.renaming import As, Names, Rows, Table
 
@@ -39,6 +40,7 @@ TABLES = tuple(
         (source,),
         {**_rows(depths, norm), **classifier},
         mark=f"backbone.features.{_places(depths)[-1]}.{'bn' if norm else 'conv'}.weight",
+        built=norms(1e-5),
     )
     for source, classifier in _CLASSIFIERS.items()
     for norm in (True, False)

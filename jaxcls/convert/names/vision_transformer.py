@@ -1,5 +1,6 @@
 """Vision Transformers, DeiT I to III, DINOv2: torchvision, timm, transformers, the papers' code, google's archives."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.layouts import FLAX, FLAX_FROM_HEADS, FLAX_TO_HEADS
 from jaxcls.convert.renaming import As, Rows, Table
 
@@ -29,6 +30,34 @@ def _transformers(base: str) -> Rows:
         f"{now}.mlp.fc1": f"{_LAYER}.ffn.layers.0.0",
         f"{now}.mlp.fc2": f"{_LAYER}.ffn.layers.1",
     }
+
+
+def _dinov2(base: str, registers: Rows, mark: str = "") -> Table:
+    layer, ffn = f"{base}.encoder.layer.{{i}}", f"{_LAYER}.ffn"
+    rows: Rows = {
+        f"{base}.embeddings.cls_token": "backbone.cls_token",
+        f"{base}.embeddings.mask_token": None,
+        f"{base}.embeddings.position_embeddings": "backbone.pos_embed",
+        f"{base}.embeddings.patch_embeddings.projection": "backbone.patch_embed.projection",
+        f"{layer}.norm1": f"{_LAYER}.ln1",
+        f"{layer}.norm2": f"{_LAYER}.ln2",
+        f"{layer}.layer_scale1.lambda1": f"{_LAYER}.attn.gamma1.weight",
+        f"{layer}.layer_scale2.lambda1": f"{ffn}.gamma2.weight",
+        tuple(f"{layer}.attention.attention.{part}" for part in ("query", "key", "value")): f"{_LAYER}.attn.qkv",
+        f"{layer}.attention.output.dense": f"{_LAYER}.attn.proj",
+        f"{layer}.mlp.fc1": f"{ffn}.layers.0.0",
+        f"{layer}.mlp.fc2": f"{ffn}.layers.1",
+        f"{layer}.mlp.weights_in": f"{ffn}.w12",  # the giant's
+        f"{layer}.mlp.weights_out": f"{ffn}.w3",
+        f"{base}.layernorm": "backbone.ln1",
+        "classifier": "head.fc",
+        # as release 5 names them in memory
+        tuple(f"{layer}.attention.{part}_proj" for part in "qkv"): f"{_LAYER}.attn.qkv",
+        f"{layer}.attention.o_proj": f"{_LAYER}.attn.proj",
+        (f"{layer}.mlp.gate_proj", f"{layer}.mlp.up_proj"): f"{ffn}.w12",
+        f"{layer}.mlp.down_proj": f"{ffn}.w3",
+    }
+    return Table(("transformers",), {**registers, **rows}, base=f"{base}.", mark=mark, built=norms(1e-6))
 
 
 _BLOCK = "Transformer.encoderblock_{i}"
@@ -90,7 +119,7 @@ def _timm() -> list[Table]:
     }
     fc: Rows = {"head": "head.fc"}
     return [
-        Table(("timm", "the paper's code"), {**rows, **hidden, **head}, mark=mark)
+        Table(("timm", "the paper's code"), {**rows, **hidden, **head}, mark=mark, built=norms(1e-6))
         for hidden, head, mark in (
             (gated, fc, f"{first.format(i=0)}.w12.weight"),
             (plain, fc, "head.fc.weight"),
@@ -119,9 +148,12 @@ TABLES = (
             "heads.pre_logits": "head.layers.pre_logits",
             "heads.head": "head.layers.head",
         },
+        built=norms(1e-6),
     ),
     *_timm(),
-    Table(("transformers",), {**_transformers("vit"), "classifier": "head.layers.head"}, base="vit."),
+    Table(
+        ("transformers",), {**_transformers("vit"), "classifier": "head.layers.head"}, base="vit.", built=norms(1e-12)
+    ),
     Table(
         ("transformers",),
         {
@@ -131,6 +163,13 @@ TABLES = (
             "classifier": "head.layers.head",  # of a model that does not use the token
         },
         base="deit.",
+        built=norms(1e-12),
     ),
-    Table(("google",), _GOOGLE),
+    _dinov2("dinov2", {}),
+    _dinov2(
+        "dinov2_with_registers",
+        {"dinov2_with_registers.embeddings.register_tokens": "backbone.register_tokens"},
+        mark="backbone.register_tokens",
+    ),
+    Table(("google",), _GOOGLE, built=norms(1e-6)),
 )

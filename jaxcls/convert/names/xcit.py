@@ -1,5 +1,6 @@
 """XCiT: timm and the paper's code, the same names."""
 
+from jaxcls.convert.built_with import norms
 from jaxcls.convert.renaming import Table
 
 _LAYER = "backbone.xca_layers.{i}"
@@ -29,5 +30,6 @@ TABLES = (
             "norm": "backbone.norm",
             "head": "head.fc",
         },
+        built=norms(1e-6),
     ),
 )

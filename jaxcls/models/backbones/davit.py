@@ -24,6 +24,7 @@ from jaxcls.models.layers import (
     channel_attention,
     drop_path_rates,
     for_each,
+    global_avg_pool,
     override,
     padding_of,
     pair,
@@ -270,6 +271,8 @@ class DaViT(Backbone):
         out_after_downsample: outputs are taken after the map was halved.
         pad_small_map: see `ShiftWindowMSA`.
         norm_cfg: of the outputs' norms; None: outputs as they are.
+        gap_before_final_norm: outputs are averaged over the positions before they are normed, (N, C).
+        patch_cfg: arguments of `PatchEmbed` that differ.
         stage_cfgs: arguments of a stage that differ; a dict, or one for each stage.
         frozen_stages: the patch embedding and the stages up to this one (from 0) are not trained; -1: none.
         norm_eval: without effect, as layer norms have no running statistics.
@@ -290,6 +293,8 @@ class DaViT(Backbone):
     out_after_downsample: bool = False
     pad_small_map: bool = False
     norm_cfg: Config | None = LN
+    gap_before_final_norm: bool = False
+    patch_cfg: Config = nn.FrozenDict()
     stage_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
     frozen_stages: int = -1
     norm_eval: bool = False
@@ -318,7 +323,10 @@ class DaViT(Backbone):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, ...]:
         """`train`: with dropout and stochastic depth, but for what is frozen."""
-        embed = PatchEmbed(
+        embed = override(
+            PatchEmbed,
+            self.patch_cfg,
+            "patch_cfg",
             embed_dims=self.settings["embed_dims"],
             kernel_size=7,
             stride=self.patch_size,
@@ -331,6 +339,7 @@ class DaViT(Backbone):
             features, x = self._stage(index)(x, self.trains(index + 1, train))
             if index in self.returned:
                 y = x if self.out_after_downsample else features
+                y = global_avg_pool(y) if self.gap_before_final_norm else y
                 outputs.append(y if self.norm_cfg is None else build_norm(self.norm_cfg, f"norm{index}")(y, train))
         return tuple(outputs)
 

@@ -84,6 +84,7 @@ class ViTEVA02(VisionTransformer):
     Attributes:
         arch: t(iny), s(mall), b(ase), l(arge), or a dict of embed_dims, num_layers, num_heads, feedforward_channels.
         sub_ln: a norm within the feed-forward parts.
+        rotary_reference: see `rotary_tables`; the paper's and timm's have 16.
         attn_drop_rate: dropout rate of the attention weights.
         proj_drop_rate: dropout rate of the attention's output.
         frozen_stages: from 1 on the patch embedding, the class token and the position embedding are not trained, and
@@ -94,6 +95,7 @@ class ViTEVA02(VisionTransformer):
     norm_cfg: Config = LN
     out_type: str | None = "cls_token"
     sub_ln: bool = False
+    rotary_reference: int | None = None
     attn_drop_rate: float = 0.0
     proj_drop_rate: float = 0.0
 
@@ -121,7 +123,7 @@ class ViTEVA02(VisionTransformer):
         return LAST if name.startswith("layers.") else super().stage_of(name)
 
     def _of_all_layers(self, size: tuple[int, int]) -> tuple[Any, ...]:
-        tables = rotary_tables(*size, self.settings["embed_dims"] // self.settings["num_heads"])
+        tables = rotary_tables(*size, self.settings["embed_dims"] // self.settings["num_heads"], self.rotary_reference)
         own_size = self._patch_embed(parent=None).resolution(pair(self.img_size))
         given: list[Any] = [self.get_variable("buffers", name) for name in _TABLES]
         if size == own_size and all(table is not None and table.shape == tables[0].shape for table in given):

@@ -52,7 +52,7 @@ _ARCHITECTURES = architectures(
 )
 
 
-_OUT_TYPES = ("cls_token", "featmap", "avg_featmap", "raw")
+_OUT_TYPES = ("cls_token", "featmap", "avg_featmap", "raw", "cls_and_avg_featmap")
 
 
 def _norm(norm_cfg: Config, index: int) -> nn.Module:
@@ -151,8 +151,9 @@ class VisionTransformer(Backbone):
         output_cls_token: the class token is returned too.
         interpolate_mode: how the position embedding is resized.
         out_type: what is returned, as in mmpretrain: `cls_token` (N, D), `featmap` (N, H', W', D), `avg_featmap`, its
-            mean, normed, (N, D), or `raw`, all tokens (N, L, D). None: what `output_cls_token` and `avg_token` say.
-            With it, `with_cls_token=False` means that there is no class token at all.
+            mean, normed, (N, D), or `raw`, all tokens (N, L, D); or `cls_and_avg_featmap`, the class token and the
+            patches' mean side by side (N, 2 * D), as DINOv2's classifiers see them. None: what `output_cls_token` and
+            `avg_token` say. With it, `with_cls_token=False` means that there is no class token at all.
         layer_scale_init_value: where the learnt factors on the layers' parts start; 0: there are none.
         pre_norm: a norm before the first layer, and patches without a bias.
         num_register_tokens: more tokens that belong to no patch, without positions, returned in `raw` alone.
@@ -203,8 +204,8 @@ class VisionTransformer(Backbone):
     def __post_init__(self) -> None:
         if self.out_type not in (None, *_OUT_TYPES):
             raise UserError(f"out_type={self.out_type!r}; allowed: {', '.join(_OUT_TYPES)}")
-        if self.out_type == "cls_token" and not self.with_cls_token:
-            raise UserError("out_type='cls_token' needs with_cls_token=True")
+        if self.out_type in ("cls_token", "cls_and_avg_featmap") and not self.with_cls_token:
+            raise UserError(f"out_type={self.out_type!r} needs with_cls_token=True")
         if self.out_type is None and self.output_cls_token and not self.with_cls_token:
             raise UserError("output_cls_token=True needs with_cls_token=True")
         super().__post_init__()
@@ -277,6 +278,8 @@ class VisionTransformer(Backbone):
             return x[:, 0]
         count = len(self.own_tokens) if self.with_cls_token else 0
         patches = x[:, count + self.num_register_tokens :]
+        if self.out_type == "cls_and_avg_featmap":
+            return jnp.concatenate([x[:, 0], jnp.mean(patches, 1, dtype=jnp.float32).astype(x.dtype)], axis=-1)
         if patch_norm is not None:
             patches = patch_norm(jnp.mean(patches, 1, dtype=jnp.float32).astype(x.dtype), train)
         else:

@@ -14,16 +14,24 @@ _THETA = 10000.0
 
 
 @functools.cache
-def rotary_tables(height: int, width: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+def rotary_tables(height: int, width: int, dim: int, reference: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Cosines and sines (height * width, dim), float32: half of them are of the row, half of the column.
 
-    Places are scaled to 0 … dim / 2, whatever the size.
+    Args:
+        height: places down.
+        width: places across.
+        dim: of queries and keys.
+        reference: places are scaled to 0 … `reference`, whatever the size, and neighbouring values turn by the same
+            angle, as in EVA-02's own code; None: to 0 … dim / 2, and both halves turn by the same angles, as
+            mmpretrain computes them.
     """
     half = dim // 2
     frequency = _THETA ** (-np.arange(0, half, 2) / half)
 
     def angles(length: int) -> np.ndarray:
-        return np.tile(np.outer(np.arange(length) / length * half, frequency), 2)
+        if reference is None:
+            return np.tile(np.outer(np.arange(length) / length * half, frequency), 2)
+        return np.repeat(np.outer(np.arange(length) / length * reference, frequency), 2, axis=-1)
 
     rows = np.broadcast_to(angles(height)[:, None], (height, width, half))
     columns = np.broadcast_to(angles(width), (height, width, half))
