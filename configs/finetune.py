@@ -19,7 +19,9 @@ def get_config(argument: str = "") -> ConfigDict:
     """The recipe for `MODEL,FOLDER` or `MODEL,FOLDER,SIZE`."""
     name, folder, size = (*argument.split(","), "", "", "")[:3]
     if not folder or argument.count(",") > 2 or not (size or "1").isdecimal():
-        raise UserError(f"configs/finetune.py: expected MODEL,FOLDER or MODEL,FOLDER,SIZE after the colon, got {argument!r}")
+        raise UserError(
+            f"configs/finetune.py: expected MODEL,FOLDER or MODEL,FOLDER,SIZE after the colon, got {argument!r}"
+        )
     pixels = int(size) if size else None
     data, classes = recipes.folder(folder, pixels, preprocessing=zoo.find(name).preprocessing)
     return recipes.recipe(

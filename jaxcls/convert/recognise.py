@@ -102,7 +102,7 @@ def rename(classifier: nn.Module, state_dict: Mapping[str, Any], shapes: Shapes,
         for names in _with_base(table, spelled)
     ]
     best = max(tried, key=lambda attempt: attempt.score)
-    for text in differences(getattr(classifier, "backbone", None), best.built):
+    for text in differences(classifier.backbone, best.built) if best.built else ():
         _log.warning("%s: networks of that source are built otherwise; %s", best.source, text)
     return best.rename(dict(zip(best.names, values.items(), strict=True)))
 

@@ -17,6 +17,7 @@ OF_THE_LOADER = (
     *("multiprocessing_context", "generator", "round_up", "mode"),  # the last is an IPU's
 )
 LOADER = ("samples_per_gpu", "workers_per_gpu", "drop_last", "shuffle", *OF_THE_LOADER)
+KEYS = (*LOADER, *SPLITS, *(f"{split}_dataloader" for split in SPLITS))
 # those that find their images by `test_mode`, which the original sets where it validates and tests
 HALVED = ("CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "CUB", "StanfordCars", "KFoldDataset")
 GPUS_OF_A_HOST = 8
@@ -27,7 +28,8 @@ def translate_data(data: Any, file: ConfigFile, to: Translation) -> None:
     if not isinstance(data, Mapping):
         to.config["data"] = data
         return
-    loader = {key: value for key, value in data.items() if key not in SPLITS and not key.endswith("_dataloader")}
+    to.problems += [f"data has no key {key!r}; {close_names(key, KEYS)}" for key in data if key not in KEYS]
+    loader = {key: data[key] for key in data if key in LOADER}
     for split in SPLITS:
         _check_loader(data.get(f"{split}_dataloader") or {}, split, to)
     loader |= {key: value for key, value in (data.get("train_dataloader") or {}).items() if key in LOADER}

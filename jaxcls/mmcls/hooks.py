@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,10 +73,19 @@ def translate_custom_hooks(hooks: Any, file: ConfigFile, to: Translation) -> Non
         elif isinstance(kind, str) and kind.endswith(("LrUpdaterHook", "MomentumUpdaterHook", "OptimizerHook")):
             key = "optimizer_config" if kind.endswith("OptimizerHook") else "lr_config or momentum_config"
             to.problems.append(f"custom_hooks[{i}]: {kind} is part of the step; it belongs in {key}")
+        elif close := _close_to_needless(kind, file):
+            to.problems.append(f"custom_hooks[{i}].type: {kind!r} is no hook; did you mean {close!r}?")
         else:
             kept.append(hook)
     if kept:
         to.config["custom_hooks"] = kept
+
+
+def _close_to_needless(kind: Any, file: ConfigFile) -> str | None:
+    """A hook of the original that none of ours is called like, which may be meant; modules imported may have others."""
+    if not isinstance(kind, str) or file.values.get("custom_imports") is not None:
+        return None
+    return next(iter(difflib.get_close_matches(kind, ("EMAHook", *NEEDLESS), n=1, cutoff=0.85)), None)
 
 
 def _translate_ema(hook: Mapping[str, Any], where: str, to: Translation) -> None:

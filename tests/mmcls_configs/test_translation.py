@@ -235,6 +235,7 @@ def test_all_that_is_left_is_in_one_message(load):
 optimzer = dict(lr=1)
 model = dict(backbone=dict(dept=18), nek=None)
 data = dict(samples_per_gpu=0, train=dict(type='CustomDatset'), train_dataloader=dict(shufle=True), shuffle=False)
+data['worker_per_gpu'] = data['batch_size'] = 4
 custom_hooks = [dict(type='StepLrUpdaterHook'), dict(type='EMAHok'), dict(type='EMAHook'), dict(type='EMAHook')]
 lr_config = dict(policy='stp')
 fp16 = dict(los_scale=1.)
@@ -252,13 +253,15 @@ evaluation = dict(intervall=1)
         "data.shuffle: False; training data is shuffled in every epoch here",
         "custom_hooks[0]: StepLrUpdaterHook is part of the step; it belongs in lr_config",
         "custom_hooks[3]: a second EMAHook; expected one",
-        "'EMAHok' is not in jaxcls.engine.hooks",
+        "custom_hooks[1].type: 'EMAHok' is no hook; did you mean 'EMAHook'?",
+        "data has no key 'worker_per_gpu'; did you mean 'workers_per_gpu'",
+        "data has no key 'batch_size'; Allowed: ",
         "config.lr_config: policy: 'stp' is unknown; did you mean 'step'",
         "fp16 has no key 'los_scale'; expected loss_scale",
         "config.evaluation: EvalHook has no argument 'intervall'; did you mean 'interval'",
     )
     assert [text for text in expected if text not in str(caught.value)] == []
-    assert "resnet18_8xb32_mine.py: 13 problems\n" in str(caught.value)
+    assert "resnet18_8xb32_mine.py: 15 problems\n" in str(caught.value)
 
 
 def test_classes_of_ones_own(tmp_path, load):
