@@ -2,11 +2,12 @@
 
     python train.py --config=configs/finetune.py:MODEL,FOLDER --load_from=WEIGHTS
     python train.py --config=configs/finetune.py:swin_tiny,data/pets --config.data.batch_size=64
-    python train.py --config=configs/finetune.py:efficientnet_lite0,data/digits,64      # at 64 pixels
+    python train.py --config=configs/finetune.py:efficientnet_lite0,data/pets,64     # at 64 pixels
 
 `jaxcls.list_models()` gives the models. FOLDER holds the class folders, or `train` and `val` that hold them; without
 `val` a fifth of each class's pictures validates. The pictures are resized, cropped and normalised as the model's
-published weights want them, or in the same way at another size. Without `--load_from` the training begins with random weights.
+published weights want them, or in the same way at another size. Without `--load_from` the training begins with random
+weights.
 """
 
 from ml_collections import ConfigDict

@@ -100,11 +100,11 @@ def _body(given: Mapping[str, Any], names: _Pairs) -> str:
     def cost(more: _Pairs) -> int:
         return _length(_with_names(given, [*names, *more])) + 2 * len(more)
 
-    none: _Pairs = []
     for alternatives in _parts(given["model"]):
         taken = {name for _, name in names}
         free = [pairs for pairs in alternatives if not taken & {name for _, name in pairs}]
-        names += min([*free, none], key=cost)
+        choices: list[_Pairs] = [*free, []]
+        names += min(choices, key=cost)
     return _with_names(given, names)
 
 

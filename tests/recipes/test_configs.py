@@ -209,7 +209,11 @@ def test_any_model_on_pictures_of_ones_own(tmp_path):
     build_classifier(config.model)
     assert (config.model.head.num_classes, config.model.backbone.img_size) == (2, 384)
     assert config.data.train.pipeline[-1]["mean"] == (127.5,) * 3
-    with pytest.raises(UserError, match="MODEL,FOLDER"):
-        get_config("finetune", "resnet18")
+    assert get_config("finetune", f"vit_base_p16_384,{tmp_path},64").model.backbone.img_size == 64
+    small = get_config("finetune", f"resnet18,{tmp_path},64").data
+    assert [step["size"] for step in (small.train.pipeline[1], small.val.pipeline[1])] == [64, (73, -1)]
+    for wrong in ("resnet18", f"resnet18,{tmp_path},x", f"resnet18,{tmp_path},64,1"):
+        with pytest.raises(UserError, match="MODEL,FOLDER"):
+            get_config("finetune", wrong)
     with pytest.raises(UserError, match="'resnet1' is not in the zoo; did you mean"):
         get_config("finetune", f"resnet1,{tmp_path}")
