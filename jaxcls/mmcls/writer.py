@@ -104,7 +104,8 @@ def _body(given: Mapping[str, Any], names: _Pairs) -> str:
         taken = {name for _, name in names}
         free = [pairs for pairs in alternatives if not taken & {name for _, name in pairs}]
         choices: list[_Pairs] = [*free, []]
-        names += min(choices, key=cost)
+        best = min(choices, key=cost)
+        names = [*names, *best]
     return _with_names(given, names)
 
 
