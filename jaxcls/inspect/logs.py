@@ -32,6 +32,7 @@ class Log:
 
     Attributes:
         name: the work directory's, or the file's where others lie there, too.
+        about: what its first line says of the run: `env_info`, `seed`, …; empty where it says nothing.
         by_epoch: whether its lines count iterations within epochs.
         lines: those that have an epoch, in order, each with its `x`.
 
@@ -46,7 +47,7 @@ class Log:
         self.path = _file(expand(path))
         alone = len(list(self.path.parent.glob("*.log.json"))) == 1
         self.name = self.path.parent.name if alone else f"{self.path.parent.name}/{self.path.name}"
-        self.lines = _read(self.path)
+        self.about, self.lines = _read(self.path)
         train = [line for line in self.lines if line.get("mode") == "train"]
         iters = [line["iter"] for line in train]
         self.by_epoch = len({line["epoch"] for line in train}) < 2 or iters != sorted(set(iters))
@@ -113,7 +114,9 @@ def _file(path: Path) -> Path:
     return path
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What is about the run, and the lines about its training."""
+    about: dict[str, Any] = {}
     lines = []
     with path.open(encoding="utf-8") as file:
         for number, text in enumerate(file, 1):
@@ -123,8 +126,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
                 if text.endswith("\n"):
                     raise UserError(f"{path}, line {number}: not JSON: {error}") from error
                 continue  # a run that is writing it, or was killed
-            if isinstance(line, dict) and "epoch" in line:  # the first line is about the run
+            if isinstance(line, dict) and "epoch" in line:
                 lines.append(line)
+            elif isinstance(line, dict):
+                about = about or line
     if not lines:
         raise UserError(f"{path}: no line about a training in it")
-    return lines
+    return about, lines

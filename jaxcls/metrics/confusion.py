@@ -32,7 +32,8 @@ class BalancedAccuracy(ClassCounts):
 
     def values(self) -> list[Any]:
         right, _, support = self.counts()
-        return [100.0 * (right[support > 0] / support[support > 0]).mean()]
+        shares = right[support > 0] / support[support > 0]
+        return [100.0 * shares.sum() / np.float64(len(shares))]
 
 
 class CohenKappa(ClassCounts):

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from jaxcls.errors import UserError, close_names
 from jaxcls.inference import Model, find_model
 from jaxcls.inference.images import listed
 from jaxcls.inspect import cam
+from jaxcls.inspect.heat import HeatMaps
 from jaxcls.inspect.stages import Target, Targets
 from jaxcls.tools.command_line import CommandLine, start
 from jaxcls.visualization.sheets import Tile, overlaid, sheet, sheet_file
@@ -42,29 +41,17 @@ def rows_of(
         classes: indices; None: the predicted one.
         eigen_smooth: see `cam.maps`.
     """
-    passes = [cam.ClassActivations(model.classifier, target) for target in targets]
+    heat_maps = HeatMaps(model, targets, eigen_smooth)
     rows = []
     for image in images:
-        seen, pixels = model.preprocess(image)[None], _pixels(model, image)
-        logits = np.asarray(passes[0](model.variables, seen, [0])[2][0])
-        chosen = [int(logits.argmax())] if classes is None else list(classes)
-        found = [one(model.variables, seen, chosen)[:2] for one in passes]
-        for method in methods:
-            row = [Tile(pixels, [method, f"predicted: {model.classes[int(logits.argmax())]}"])]
-            for i, label in enumerate(chosen):
-                layers = [cam.scaled(cam.maps(outputs, grads[i], method, eigen_smooth))[0] for outputs, grads in found]
-                heat = cam.scaled(cam.averaged(layers, pixels.shape[:2])[None])[0]
-                row.append(Tile(overlaid(pixels, heat), [model.classes[label], f"logit {logits[label]:.3f}"]))
+        heat = heat_maps(image, methods, classes)
+        predicted = f"predicted: {model.classes[int(heat.logits.argmax())]}"
+        for method, maps in heat.maps.items():
+            row = [Tile(heat.pixels, [method, predicted])]
+            for label, one in zip(heat.classes, maps, strict=True):
+                row.append(Tile(overlaid(heat.pixels, one), [model.classes[label], f"logit {heat.logits[label]:.3f}"]))
             rows.append(row)
     return rows
-
-
-def _pixels(model: Model, image: Any) -> np.ndarray:
-    """The image as the network sees it, before it is normalised, uint8 (H, W, C)."""
-    sample, rng = {"image": image}, np.random.default_rng(0)
-    for transform in model.preprocess.transforms:
-        sample = transform(sample, rng)
-    return np.clip(sample["image"], 0, 255).astype(np.uint8)
 
 
 def labels_of(names: Sequence[str], classes: Sequence[str]) -> list[int]:

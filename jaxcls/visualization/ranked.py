@@ -73,7 +73,7 @@ class RankedPictures:
     def keep(self, predictions: Any) -> None:
         """Adds a batch's predictions."""
         self._verdicts.append(judge(predictions.scores, predictions.labels))
-        self._best += [_predicted(row, predictions.labels.ndim == 2) for row in predictions.scores]
+        self._best += [predicted(row, predictions.labels.ndim == 2) for row in predictions.scores]
 
     def write(self, advance: Callable[[int], None] = lambda _: None) -> None:
         """Draws the pictures; `advance(1)` is called for each."""
@@ -88,11 +88,11 @@ class RankedPictures:
         sample, classes = self._dataset.source[index], self._dataset.classes
         name = os.path.basename(sample["filename"]) if "filename" in sample else str(index)
         label = np.asarray(sample["label"])
-        truth = _listed([classes[k] for k in (np.flatnonzero(label) if label.ndim else [int(label)])])
+        truth = listed([classes[k] for k in (np.flatnonzero(label) if label.ndim else [int(label)])])
         lines = [
             name,
             f"truth: {truth}",
-            Line(f"predicted: {_listed(_described(self._best[index], classes))}", RIGHT if right else WRONG),
+            Line(f"predicted: {listed(described(self._best[index], classes))}", RIGHT if right else WRONG),
         ]
         picture = captioned(pixels(sample), lines)
         stem = os.path.splitext(name)[0][:100]
@@ -106,16 +106,18 @@ def pixels(sample: dict[str, Any]) -> np.ndarray:
     return sample["image"]
 
 
-def _predicted(scores: np.ndarray, multi_label: bool) -> list[tuple[int, float]]:
+def predicted(scores: np.ndarray, multi_label: bool) -> list[tuple[int, float]]:
     """The class that ranks first, or of several labels those above 0.5, with their scores."""
     chosen = best_class(scores[None]) if not multi_label else np.flatnonzero(scores > 0.5)
     return [(int(k), float(scores[k]) if k >= 0 else float("nan")) for k in chosen]
 
 
-def _described(best: Sequence[tuple[int, float]], classes: Sequence[str]) -> list[str]:
+def described(best: Sequence[tuple[int, float]], classes: Sequence[str]) -> list[str]:
+    """Classes by their names, with their scores."""
     return [f"{classes[k]} {score:.3f}" if k >= 0 else "scores that are not finite" for k, score in best]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
     return ", ".join([*names[:_SHOWN], *more]) or "none"

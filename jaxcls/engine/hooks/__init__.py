@@ -13,6 +13,7 @@ from jaxcls.engine.hooks.mlflow import MlflowLoggerHook
 from jaxcls.engine.hooks.precise_bn import PreciseBNHook
 from jaxcls.engine.hooks.profiler import ProfilerHook
 from jaxcls.engine.hooks.progress import ProgressBarHook
+from jaxcls.engine.hooks.report import ReportHook
 from jaxcls.engine.hooks.skipped_updates import SkippedUpdatesHook
 from jaxcls.engine.hooks.sync_buffers import SyncBuffersHook
 from jaxcls.engine.hooks.tensorboard import TensorboardLoggerHook
@@ -32,6 +33,7 @@ __all__ = [
     "PreciseBNHook",
     "ProfilerHook",
     "ProgressBarHook",
+    "ReportHook",
     "SkippedUpdatesHook",
     "SyncBuffersHook",
     "TensorboardLoggerHook",
