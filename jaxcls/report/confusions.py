@@ -46,7 +46,7 @@ def confusions(found: Evaluated) -> dict[str, Any] | None:
 def _shade(share: float) -> dict[str, Any]:
     """How much colour a cell has; none between, where neither dark nor light numbers could be read on it."""
     deep = share > 0.5
-    return {"deep": bool(deep), "shade": 0.86 + 0.28 * (share - 0.5) if deep else min(share**0.5, 0.6)}
+    return {"deep": bool(deep), "shade": 0.86 + 0.28 * (share - 0.5) if deep else min(share**0.5, 0.5)}
 
 
 def _largest(matrix: np.ndarray, limit: int) -> list[dict[str, Any]]:

@@ -89,6 +89,7 @@ STARTS = {
         ["folds"],
     ),
     "publish": ("{workdir} --out={tmp}/tiny.pth", "tiny_20", ["tiny_*.pth"]),
+    "report": ("{workdir} --out={tmp}/r.html --shown=20", "r.html", ["r.html"]),
     "analyze_logs time": ("cal_train_time {workdir} --include-outliers", "average iter time: 0.", []),
 }
 MISTAKES = {
@@ -124,6 +125,8 @@ MISTAKES = {
     "kfold": ("--workdir={tmp}/x", "--config is missing"),
     "kfold fold": ("--config=configs/resnet.py --workdir={tmp}/x --fold=5", "fold=5, num_splits=5; expected"),
     "kfold summary": ("--workdir={tmp}/x --summary", "fold0 does not exist"),
+    "report": ("{tmp}", r"config\.json does not exist; expected the config that training saved"),
+    "report out": ("{workdir} --out={tmp}/none/r.html", "--out: the folder .* does not exist"),
     "publish": ("{tmp}/x --out={tmp}/a.pth", "no such|no checkpoint|does not exist"),
     "analyze_logs legend": ("plot_curve {workdir} --legend a b c --out={tmp}/x.png", "--legend: 3 names; expected 1"),
     "analyze_logs none": ("cal_train_time {tmp}", r"no \.log\.json in this folder"),
@@ -135,7 +138,7 @@ def start(name, line, workdir, tmp_path):
     tool.main([part.format(workdir=workdir, tmp=tmp_path) for part in line.split()])
 
 
-SLOW = {"find_lr", "kfold", "tune"}  # they train
+SLOW = {"find_lr", "kfold", "report", "tune"}  # they train, or evaluate and measure
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in STARTS])
