@@ -44,8 +44,9 @@ class Evaluated:
         UserError: there is no checkpoint, or the data cannot be read.
     """
 
+    dataset: Any
+
     def __init__(self, config: Mapping[str, Any], workdir: Any, split: str) -> None:
-        self.dataset: Any = None
         self.best: list[list[tuple[int, float]]] = []
         self._taken: list[np.ndarray] = []
         self._verdicts: list[Verdicts] = []

@@ -47,12 +47,12 @@ def measure(name: str, value: float) -> Measure:
     """A metric's number, by its name in a log."""
     bare = name.removeprefix("raw_")
     kind = max((kind for kind in METRICS if bare.startswith(kind)), key=len, default=None)
-    metric = METRICS.get(kind or "")
+    metric = METRICS[kind] if kind else None
     unit = metric.unit if metric else ""
     note = " ".join((metric.__doc__ or "").split("\n\n")[0].split()) if metric else ""
     text = f"{value:.2f} %" if unit == SHARE else significant(value)
     return Measure(
-        in_words(name), value, text if math.isfinite(value) else "not finite", metric and metric.better, note
+        in_words(name), value, text if math.isfinite(value) else "not finite", metric.better if metric else None, note
     )
 
 
