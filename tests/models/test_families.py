@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import Var
 
 from jaxcls.engine.optim.paramwise import parameter_name
+from jaxcls.engine.step.precision import Precision
 from jaxcls.errors import UserError
 from jaxcls.models import backbones
 from jaxcls.models.backbones.layout import LAST
@@ -43,6 +47,49 @@ def test_every_backbone_is_in_the_table():
     assert FAMILIES.keys() == set(backbones.__all__)
 
 
+@functools.cache
+def training(name):
+    """The jaxpr of a loss in half precision, its arguments' paths, its dtype, and the shapes of what it leaves."""
+    made, labels = classifier(name), np.arange(2, dtype=np.int32)
+    variables = jax.eval_shape(Precision("bfloat16").cast, shapes(name))
+    data = jax.ShapeDtypeStruct(images(name, len(labels)).shape, jnp.bfloat16)
+
+    def forward(variables, data):
+        losses, updated = made.apply(
+            variables,
+            data,
+            labels,
+            method="forward_train",
+            rngs={"dropout": KEY},
+            mutable=["batch_stats", "intermediates"],
+            capture_intermediates=True,
+        )
+        return losses["loss"], updated
+
+    closed, (loss, updated) = jax.make_jaxpr(forward, return_shape=True)(variables, data)
+    return closed.jaxpr, paths(variables), loss.dtype, updated
+
+
+def missed(name, reached):
+    """The parameters' names that are not among these, but for those that the family does not use."""
+    still = {".".join(path) for path in paths(shapes(name)["params"])} - reached
+    return [path for path in still if not path.endswith(FAMILIES[name].unused)]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_parameter_reaches_the_loss(name):
+    """From the loss backwards, through what has a derivative."""
+    jaxpr, arguments, _, _ = training(name)
+    reached = {jaxpr.outvars[0]}
+    for equation in reversed(jaxpr.eqns):
+        if equation.primitive.name != "stop_gradient" and not reached.isdisjoint(equation.outvars):
+            inputs = (value for value in equation.invars if isinstance(value, Var))
+            reached.update(value for value in inputs if jnp.issubdtype(value.aval.dtype, jnp.inexact))
+    pairs = zip(arguments, jaxpr.invars, strict=False)  # the images come last
+    assert not missed(name, {".".join(path[1:]) for path, value in pairs if path[0] == "params" and value in reached})
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_parameter_gets_a_gradient(name):
     made, data = classifier(name), images(name)
@@ -54,7 +101,7 @@ def test_every_parameter_gets_a_gradient(name):
             data,
             np.arange(len(data)) % 8,
             method="forward_train",
-            rngs={"dropout": jax.random.key(0)},
+            rngs={"dropout": KEY},
             mutable=["batch_stats"],
         )
         return losses["loss"]
@@ -62,10 +109,20 @@ def test_every_parameter_gets_a_gradient(name):
     value, grads = jax.jit(jax.value_and_grad(loss))(variables["params"])
     assert np.isfinite(value)
     assert not [path for path, leaf in jax.tree.leaves_with_path(grads) if not np.all(np.isfinite(leaf))]
-    still = {
-        ".".join(path) for path, leaf in zip(paths(grads), jax.tree.leaves(grads), strict=True) if not np.any(leaf)
-    }
-    assert not [path for path in still if not path.endswith(FAMILIES[name].unused)]
+    moved = map(np.any, jax.tree.leaves(grads))
+    assert not missed(name, {".".join(path) for path, one in zip(paths(grads), moved, strict=True) if one})
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_bfloat16_and_what_is_float32(name):
+    jaxpr, _, dtype, updated = training(name)
+    between = jax.tree.leaves_with_path(updated["intermediates"])
+    assert len(between) >= 5
+    wide = [jax.tree_util.keystr(path) for path, leaf in between if leaf.dtype != jnp.bfloat16]
+    assert not [path for path in wide if not any(part in path for part in FAMILIES[name].float32)]
+    assert dtype == jnp.float32
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(updated.get("batch_stats", {})))
+    assert set(re.findall(r":(\w+)\[[\d,]*\] = exp ", str(jaxpr))) == {"f32"}  # each softmax
 
 
 def trace(name, train=True, **changes):

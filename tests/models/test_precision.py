@@ -1,8 +1,6 @@
-"""Every backbone in bfloat16, on one device and with its parameters sharded over several (FSDP)."""
+"""A training step of every backbone in bfloat16, on one device and with its parameters sharded over several (FSDP)."""
 
 from __future__ import annotations
-
-import re
 
 import jax
 import jax.numpy as jnp
@@ -30,33 +28,6 @@ SHARDED = ("ResNet", "VisionTransformer")  # two that differ as much as can be
 
 def batch(name):
     return {"image": images(name, EIGHT), "label": np.arange(EIGHT, dtype=np.int32) % 8}
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_what_is_bfloat16_and_what_is_float32(name):
-    made, data = classifier(name), batch(name)
-    variables = jax.eval_shape(Precision("bfloat16").cast, filled(made, data["image"]))
-    images = jax.ShapeDtypeStruct(data["image"].shape, jnp.bfloat16)
-
-    def forward(variables, images):
-        return made.apply(
-            variables,
-            images,
-            data["label"],
-            method="forward_train",
-            rngs={"dropout": jax.random.key(0)},
-            mutable=["batch_stats", "intermediates"],
-            capture_intermediates=True,
-        )
-
-    jaxpr, (losses, updated) = jax.make_jaxpr(forward, return_shape=True)(variables, images)
-    between = jax.tree.leaves_with_path(updated["intermediates"])
-    assert len(between) >= 5
-    wide = [jax.tree_util.keystr(path) for path, leaf in between if leaf.dtype != jnp.bfloat16]
-    assert not [path for path in wide if not any(part in path for part in FAMILIES[name].float32)]
-    assert losses["loss"].dtype == jnp.float32
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(updated.get("batch_stats", {})))
-    assert set(re.findall(r":(\w+)\[[\d,]*\] = exp ", str(jaxpr))) == {"f32"}  # each softmax
 
 
 def stable(name):
