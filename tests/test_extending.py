@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "extending.md").read_text()
+from tests import commands
+
+PAGE = (commands.ROOT / "docs" / "extending.md").read_text()
 
 
 def write_files(folder):
@@ -21,9 +18,7 @@ def write_files(folder):
 
 
 def run(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = commands.run(*arguments, folder=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -31,8 +26,8 @@ def run(folder, *arguments):
 def test_own_parts_train_and_are_evaluated(tmp_path):
     write_files(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"mine.py", "pictures.py"}
-    run(tmp_path, ROOT / "train.py", "--config=pictures.py", "--workdir=work_dirs/mine")
-    numbers = json.loads(run(tmp_path, ROOT / "evaluate.py", "--ckpt=work_dirs/mine").splitlines()[-1])
+    run(tmp_path, "train.py", "--config=pictures.py", "--workdir=work_dirs/mine")
+    numbers = json.loads(run(tmp_path, "evaluate.py", "--ckpt=work_dirs/mine").splitlines()[-1])
     assert numbers["accuracy_top-1"] > 90
     lines = (tmp_path / "work_dirs/mine/norms.txt").read_text().splitlines()
     assert [line.split()[0] for line in lines] == [str(epoch) for epoch in range(1, 9)]
