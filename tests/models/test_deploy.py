@@ -34,7 +34,12 @@ def test_which_norms_are_left(name, left):
     deployed, fewer = jaxcls.deploy(made, filled(made, data))
     assert len(jax.tree.leaves(fewer["batch_stats"])) // 2 == left
     assert not any(isinstance(m, BatchNorm) for m in vars(deployed).values())
-    scores, _ = deployed.apply(fewer, data, np.zeros(1, np.int32), method="evaluate")
+
+    @jax.jit
+    def scores_of_one_and_of_several(variables):
+        scores, _ = deployed.apply(variables, data, np.zeros(1, np.int32), method="evaluate")
+        return scores, deployed.apply(variables, [data, data], method="forward_test")
+
+    scores, several = scores_of_one_and_of_several(fewer)
     assert scores.shape == (1, 8)
-    several = deployed.apply(fewer, [data, data], method="forward_test")
     np.testing.assert_allclose(several, scores, atol=1e-6)

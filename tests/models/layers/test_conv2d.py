@@ -50,6 +50,13 @@ def values_and_gradients(function, x, kernel):
     return y, *gradients(dy)
 
 
+def compared(one, other, x, kernel):
+    """Values and gradients of both, from one program."""
+    return jax.jit(lambda *operands: [values_and_gradients(function, *operands) for function in (one, other)])(
+        x, kernel
+    )
+
+
 def assert_close(got, wanted, tolerance=1e-5):
     for one, other in zip(got, wanted, strict=True):
         assert one.shape == other.shape
@@ -60,18 +67,18 @@ def assert_close(got, wanted, tolerance=1e-5):
 
 def assert_like_xla(x_shape, kernel_shape, *window, function=conv2d):
     operands = arrays(x_shape, kernel_shape)
-    got = jax.jit(lambda x, kernel: values_and_gradients(lambda a, b: function(a, b, *window), x, kernel))(*operands)
-    assert_close(got, values_and_gradients(lambda a, b: reference(a, b, *window), *operands))
+    assert_close(*compared(lambda a, b: function(a, b, *window), lambda a, b: reference(a, b, *window), *operands))
 
 
 def assert_rounded(x_shape, kernel_shape, *window, dtype):
     """Values and gradients in half precision are float32's, rounded."""
-    operands = arrays(x_shape, kernel_shape, dtype=dtype)
-    got = jax.jit(lambda x, kernel: values_and_gradients(lambda a, b: conv2d(a, b, *window), x, kernel))(*operands)
-    wide = [operand.astype(jnp.float32) for operand in operands]
-    y, gradients = jax.vjp(lambda a, b: reference(a, b, *window), *wide)
-    wanted = (y, *gradients(arrays(y.shape, dtype=dtype)[0].astype(jnp.float32)))
-    assert_close(got, [value.astype(dtype) for value in wanted], tolerance=float(jnp.finfo(dtype).eps))
+
+    def rounded(x, kernel):
+        wide = (operand.astype(jnp.float32) for operand in (x, kernel))
+        return reference(*wide, *window).astype(dtype)
+
+    both = compared(lambda a, b: conv2d(a, b, *window), rounded, *arrays(x_shape, kernel_shape, dtype=dtype))
+    assert_close(*both, tolerance=float(jnp.finfo(dtype).eps))
 
 
 @st.composite
@@ -137,8 +144,9 @@ def test_forms_outside_their_rules(function):
     groups = 4 if function is forms.shifts else 1
     arguments = (window,) if function is forms.toeplitz else (window, groups)
     x, kernel = arrays((2, 11, 30, 4), (5, 3, 4 // groups, 4))
-    got = values_and_gradients(lambda a, b: function(a, b, *arguments), x, kernel)
-    assert_close(got, values_and_gradients(lambda a, b: reference(a, b, *window, groups), x, kernel))
+    assert_close(
+        *compared(lambda a, b: function(a, b, *arguments), lambda a, b: reference(a, b, *window, groups), x, kernel)
+    )
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
