@@ -30,6 +30,7 @@ def rows_of(
     methods: Sequence[str] = ("GradCAM",),
     classes: Sequence[int] | None = None,
     eigen_smooth: bool = False,
+    aug_smooth: bool = False,
 ) -> list[list[Tile]]:
     """For each image and method the image, and that with the map of each class over it.
 
@@ -40,8 +41,9 @@ def rows_of(
         methods: of `cam.METHODS`.
         classes: indices; None: the predicted one.
         eigen_smooth: see `cam.maps`.
+        aug_smooth: see `HeatMaps`.
     """
-    heat_maps = HeatMaps(model, targets, eigen_smooth)
+    heat_maps = HeatMaps(model, targets, eigen_smooth, aug_smooth)
     rows = []
     for image in images:
         heat = heat_maps(image, methods, classes)
@@ -94,6 +96,7 @@ def main(arguments: Sequence[str]) -> None:
     line.add_argument("--target_layers", nargs="+", metavar="LAYER", help="names, or stage1, stage2, …")
     line.add_argument("--target_category", nargs="+", metavar="CLASS", help="names or numbers; default: the predicted")
     line.add_argument("--eigen_smooth", action="store_true", help="take noise away by the principal component")
+    line.add_argument("--aug_smooth", action="store_true", help="average over the mirrored, darker and lighter image")
     line.add_argument("--num_extra_tokens", type=int, help="tokens before those of the map; default: as it shows")
     line.add_argument("--preview_model", action="store_true", help="list the layers, and end")
     line.add_argument("--out", default="grad_cam.png", help="the picture: .png or .jpg")
@@ -111,7 +114,8 @@ def main(arguments: Sequence[str]) -> None:
     category = options["target_category"]
     classes = labels_of(category, model.classes) if category else None
     layers = [targets[name] for name in options["target_layers"] or ()] or [targets.default()]
-    rows = rows_of(model, listed(options["images"]), layers, options["method"], classes, options["eigen_smooth"])
+    smooth = options["eigen_smooth"], options["aug_smooth"]
+    rows = rows_of(model, listed(options["images"]), layers, options["method"], classes, *smooth)
     sheet(rows).save(out)
     print(f"{', '.join(layer.name for layer in layers)}: {out}")
 

@@ -55,6 +55,11 @@ STARTS = {
         "backbone.bn1: ",
         ["c.png"],
     ),
+    "grad_cam smooth": (
+        "{workdir}/../three.png --ckpt={workdir} --aug-smooth --eigen-smooth --out={tmp}/c.png",
+        "backbone.bn1: ",
+        ["c.png"],
+    ),
     "grad_cam preview": ("--ckpt={workdir} --preview_model", "backbone.bn1: 8 x 8 x 16  (default)", []),
     "browse_dataset": ("--config={workdir}/config.json --number=2 --out={tmp}/b.png", "b.png", ["b.png"]),
     "browse_dataset mixed": (

@@ -1,0 +1,31 @@
+"""Maps of whole images, by the formulas of `cam` alone."""
+
+import numpy as np
+
+from jaxcls import init_model
+from jaxcls.inspect import cam
+from jaxcls.inspect.heat import HeatMaps
+from jaxcls.inspect.stages import Targets
+from tests.engine import tiny
+
+
+def test_smoothing_is_the_mean_of_six_maps():
+    model = init_model(tiny.config())
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 1), np.uint8)
+    targets = Targets(model.classifier, model.image_shape)
+    chosen = [targets["conv1"], targets["bn1"]]
+    heat = HeatMaps(model, chosen, aug_smooth=True)(image, ("GradCAM", "LayerCAM"), (3, 7))
+    np.testing.assert_array_equal(heat.pixels, image)
+    seen = np.asarray(model.preprocess(image))[None]
+    np.testing.assert_allclose(heat.logits, model.classifier.apply(model.variables, seen)[0], rtol=1e-4, atol=1e-5)
+    passes = [cam.ClassActivations(model.classifier, target) for target in chosen]
+    each = {method: [] for method in heat.maps}
+    for images, back in ((seen, lambda one: one), (seen[:, :, ::-1], np.fliplr)):
+        for factor in (0.9, 1.0, 1.1):
+            found = [one(model.variables, images * np.float32(factor), [3, 7])[:2] for one in passes]
+            for method, label in ((method, label) for method in each for label in (0, 1)):
+                layers = [cam.scaled(cam.maps(outputs, grads[label], method))[0] for outputs, grads in found]
+                each[method].append(back(cam.scaled(cam.averaged(layers, (8, 8))[None])[0]))
+    for method, maps in heat.maps.items():
+        for label in (0, 1):
+            np.testing.assert_allclose(maps[label], np.mean(each[method][label::2], axis=0), atol=1e-4)
