@@ -179,6 +179,7 @@ def run(backbone):
         ({"out_type": "cls_token"}, (2, 16), 17),
         ({"out_type": "featmap"}, (2, 4, 4, 16), 17),
         ({"out_type": "avg_featmap"}, (2, 16), 17),
+        ({"out_type": "cls_and_avg_featmap"}, (2, 32), 17),
         ({"out_type": "raw"}, (2, 17, 16), 17),
         ({"out_type": "raw", "with_cls_token": False}, (2, 16, 16), 16),
         ({"out_type": "raw", "num_register_tokens": 4, "class_position": False}, (2, 21, 16), 16),
@@ -196,6 +197,18 @@ def test_what_out_type_gives(arguments, shape, positions):
     assert params["pos_embed"].shape == (1, positions, 16)
     assert ("cls_token" in params) == arguments.get("with_cls_token", True)
     assert params["layers.0"]["ffn"]["w12"]["kernel"].shape == (16, 32)  # two thirds of 24, twice
+
+
+def test_class_token_and_mean_side_by_side():
+    arch = {"embed_dims": 16, "num_layers": 1, "num_heads": 2, "feedforward_channels": 16}
+    common = {"img_size": 16, "patch_size": 4, "num_register_tokens": 2}
+    images = jax.random.normal(jax.random.key(1), (1, 16, 16, 3))
+    variables = VisionTransformer(arch, out_type="raw", **common).init(jax.random.key(0), images)
+    tokens, both = (
+        VisionTransformer(arch, out_type=out_type, **common).apply(variables, images)[0]
+        for out_type in ("raw", "cls_and_avg_featmap")
+    )
+    np.testing.assert_allclose(both, np.concatenate([tokens[:, 0], tokens[:, 3:].mean(1)], -1), rtol=1e-5, atol=1e-6)
 
 
 def test_registers_stand_between_class_token_and_patches():

@@ -28,6 +28,16 @@ def test_pairs_are_turned_by_their_places_angles():
         np.testing.assert_allclose(found[:, place], expected, atol=1e-5)
 
 
+def test_the_papers_tables():
+    x = np.random.default_rng(0).standard_normal((1, 2 * 4, 1, 8)).astype(np.float32)
+    turned = np.asarray(rotate(jnp.asarray(x), rotary_tables(2, 4, 8, reference=16)))
+    pairs, found = (a[0, :, 0, 0::2] + 1j * a[0, :, 0, 1::2] for a in (x, turned))
+    for place in range(8):
+        row, column = place // 4 / 2 * 16, place % 4 / 4 * 16
+        angles = np.array([row, row / 100, column, column / 100])
+        np.testing.assert_allclose(found[place], pairs[place] * np.exp(1j * angles), atol=1e-5)
+
+
 def test_tables_of_a_state_dict_are_used():
     made, data = classifier("ViTEVA02"), images("ViTEVA02", 2)
     state_dict = export_state_dict(made, filled(made, data))
