@@ -23,9 +23,8 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 
 def digits() -> ConfigDict:
-    neck = [dict(type="HRFuseScales", in_channels=_WIDTHS, out_channels=128), dict(type="GlobalAveragePooling")]
     extra = {f"stage{branches}": _stage(branches) for branches in range(1, 5)}
-    return recipes.on_digits(dict(type="HRNet", in_channels=1, extra=extra), 128, neck)
+    return recipes.on_digits(dict(type="HRNet", in_channels=1, extra=extra), 64, size=64)
 
 
 def _stage(branches: int) -> dict:

@@ -27,6 +27,7 @@ class Family:
         unused: ends of the names of parameters that are in the original's checkpoints and do nothing.
         float32: parts of the paths of results that are float32 in half precision too: biases of positions.
         exact: whether batch statistics of this variant are stable enough to compare two precisions.
+        rounding: by how much of its length bfloat16 may change a step.
     """
 
     arguments: dict[str, Any]
@@ -42,4 +43,5 @@ class Family:
     norm_eval: bool = True
     float32: tuple[str, ...] = ()
     exact: bool = True
+    rounding: float = 0.05
     unused: tuple[str, ...] = ()
