@@ -62,7 +62,7 @@ class HeatMaps:
         """
         model = self.model
         seen, pixels = model.preprocess(image)[None], _pixels(model, image)
-        logits = np.asarray(self._passes[0](model.variables, seen, [0])[2][0])
+        logits = np.asarray(self._passes[0](model.variables, seen, [0] if classes is None else classes)[2][0])
         chosen = (int(logits.argmax()),) if classes is None else tuple(classes)
         each = [self._view(seen, chosen, methods, pixels.shape[:2], *view) for view in self._views]
         maps = {method: np.mean([one[method] for one in each], axis=0) for method in methods}
