@@ -417,6 +417,7 @@ CASES |= {
         classifier("ViTEVA02", 32, None, arch=EVA02, sub_ln=True, **EVA02_OPTIONS, **EPS6),
         56,
         "timm",
+        slow=True,
     ),
     "davit.timm": Case(
         "timm",
@@ -424,6 +425,7 @@ CASES |= {
         classifier("DaViT", 64, None, arch=DAVIT, gap_before_final_norm=True, patch_cfg={"padding": 3}),
         224,
         "timm",
+        slow=True,
     ),
 }
 of_the_zoo("poolformer_s12.timm", poolformer, "poolformer_s12")

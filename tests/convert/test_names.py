@@ -72,8 +72,6 @@ def test_every_name_is_known(golden, key, caplog):
          "model.backbone.norm_cfg=dict(type='SyncBN', eps=1e-05)"),
         ("eva02.timm", {"rotary_reference": None}, "rotary_reference: 16 there, None here: set model.backbone."
          "rotary_reference=16"),
-        ("davit.timm", {"patch_cfg": {}}, "patch_cfg: 3 there, None here: set model.backbone.patch_cfg="
-         "dict(padding=3)"),
     ],
 )  # fmt: skip
 def test_networks_that_are_built_otherwise(golden, key, backbone, expected, caplog):
@@ -84,6 +82,13 @@ def test_networks_that_are_built_otherwise(golden, key, backbone, expected, capl
     (message,) = caplog.messages
     assert message.endswith(expected)
     assert message.startswith(f"{case.package}") or "or timm's names" in message
+
+
+def test_an_argument_in_an_argument():
+    davit = build_classifier(CASES["davit.timm"].model | {"backbone": {"type": "DaViT", "gap_before_final_norm": True}})
+    assert differences(davit.backbone, ({"patch_cfg.padding": 3, "gap_before_final_norm": True},)) == [
+        "patch_cfg: 3 there, None here: set model.backbone.patch_cfg=dict(padding=3)"
+    ]
 
 
 def test_the_closest_way_counts():
