@@ -22,7 +22,7 @@ def last_only(step):
 
 @functools.cache
 def network():
-    return small(num_stages=1, out_indices=(0,), norm_cfg={"type": "LN"})  # no statistics of a batch
+    return small(norm_cfg={"type": "LN"})  # no statistics of a batch
 
 
 @functools.cache

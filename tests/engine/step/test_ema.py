@@ -40,7 +40,7 @@ def test_the_weight_of_a_step_is_mmengines_with_gamma():
 
 @pytest.mark.parametrize("statistics", [False, True])
 def test_the_step_keeps_the_averages(statistics):
-    classifier, variables = small(num_stages=1, out_indices=(0,))
+    classifier, variables = small()
     ema, tx = Ema(momentum=0.3, warm_up=1, statistics=statistics), optax.sgd(0.1)
     step = make_train_step(classifier, tx, parallel=ONE, options=StepOptions(ema=ema))
     state = jaxcls.create_train_state(variables, tx, StepOptions(ema=ema))

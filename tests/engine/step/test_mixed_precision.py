@@ -17,7 +17,7 @@ from tests.engine.step.test_train_step import ONE, batches, small
 
 def tiny():
     """A network of one stage, each of whose parameters has a gradient."""
-    return small(num_stages=1, out_indices=(0,), zero_init_residual=False)
+    return small(zero_init_residual=False)
 
 
 def run(precision, steps=3, parallel=ONE, batch=None):

@@ -63,7 +63,7 @@ def test_steps_of_the_original(name, golden, fill):
             np.testing.assert_allclose(node["var"], data[key], rtol=5e-2)
 
 
-def small(**backbone):
+def small(stages=1, **backbone):
     config = {
         "type": "ImageClassifier",
         "backbone": {
@@ -71,12 +71,12 @@ def small(**backbone):
             "depth": 18,
             "stem_channels": 8,
             "base_channels": 8,
-            "num_stages": 2,
-            "out_indices": (1,),
+            "num_stages": stages,
+            "out_indices": (stages - 1,),
             **backbone,
         },
         "neck": {"type": "GlobalAveragePooling"},
-        "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 8 * backbone.get("num_stages", 2)},
+        "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 8 * stages},
     }
     classifier = jaxcls.build_classifier(config)
     variables = jax.jit(classifier.init)(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
@@ -136,7 +136,7 @@ def test_mixing_happens_in_the_step():
 
 
 def test_frozen_parameters_stay_bit_for_bit():
-    classifier, variables = small(frozen_stages=1)
+    classifier, variables = small(stages=2, frozen_stages=1)
     tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "weight_decay": 0.1, "momentum": 0.9}, variables["params"])
     step = make_train_step(classifier, tx, parallel=ONE)
     state = jaxcls.create_train_state(variables, tx)
@@ -163,7 +163,7 @@ def test_clipping_scales_the_update():
 
 
 def test_each_step_and_each_device_draws_its_own_numbers():
-    classifier, variables = small(drop_path_rate=0.5, zero_init_residual=False)
+    classifier, variables = small(stages=2, drop_path_rate=0.5, zero_init_residual=False)
     tx, batch = optax.set_to_zero(), next(batches(n=1))
     rows = {name: np.repeat(value, 2, axis=0) for name, value in batch.items()}
     two = Parallel(devices=jax.devices()[:2])
