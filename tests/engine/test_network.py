@@ -149,7 +149,7 @@ def test_images_of_another_shape(backbone, val, message):
 
 
 def test_all_problems_are_named_at_once():
-    with pytest.raises(UserError, match=r"use MultiLabelLinearClsHead; data\.val: images are \(8, 8, 3\)"):
+    with pytest.raises(UserError, match=r"LinearClsHead is for one; data\.val: images are \(8, 8, 3\)"):
         network().check(dataset(SEVERAL, shape=(8, 8, 3)), "data.val")
 
 
