@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from jaxcls.report.evaluated import Evaluated
+from jaxcls.report.pictures import data_uri
 
 READABLE = 25  # classes of a matrix whose cells have room for a number
 _LISTED = 30
@@ -72,9 +71,7 @@ def _overview(matrix: np.ndarray) -> str:
     shares = np.sqrt(matrix / np.maximum(matrix.sum(1, keepdims=True), 1))  # few mistakes stay visible
     pixels = np.zeros((*matrix.shape, 4), np.uint8)
     pixels[..., :3], pixels[..., 3] = (37, 99, 235), (255 * shares).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return data_uri(Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX), "png")
 
 
 def by_class(found: Evaluated, trained: np.ndarray | None) -> list[dict[str, Any]]:

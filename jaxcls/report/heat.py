@@ -9,7 +9,7 @@ from jaxcls.inference import Model
 from jaxcls.inspect.heat import HeatMaps
 from jaxcls.inspect.stages import Targets
 from jaxcls.report.evaluated import Evaluated
-from jaxcls.report.pictures import picture
+from jaxcls.report.pictures import name_of, picture
 from jaxcls.visualization.ranked import pixels
 from jaxcls.visualization.sheets import overlaid, resized
 
@@ -34,7 +34,7 @@ def _row(found: Evaluated, maps: HeatMaps, index: int) -> dict[str, Any]:
     truth, taken = found.truth(index), [label for label, _ in found.best[index] if label >= 0]
     labels = list(dict.fromkeys([*taken[:2], *truth[:2]]))
     heat = maps(pixels(sample), classes=labels or (0,))
-    name = str(sample["filename"]).rpartition("/")[2] if "filename" in sample else f"image {index}"
+    name = name_of(sample, index)
     tiles = [
         {**picture(resized(heat.pixels)), "title": "Image", "text": name, "alt": f"{name}, as the network sees it"}
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -63,7 +63,7 @@ def _entry(found: Evaluated, index: int) -> dict[str, Any]:
     sample = found.dataset.source[index]
     truth = listed([found.classes[k] for k in found.truth(index)])
     predicted = listed(described(found.best[index], found.classes))
-    name = os.path.basename(str(sample["filename"])) if "filename" in sample else f"image {index}"
+    name = name_of(sample, index)
     return {
         **picture(pixels(sample)),
         "name": name,
@@ -74,13 +74,22 @@ def _entry(found: Evaluated, index: int) -> dict[str, Any]:
     }
 
 
+def name_of(sample: Mapping[str, Any], index: int) -> str:
+    """Its file's, without the folders, or its number."""
+    return os.path.basename(str(sample["filename"])) if "filename" in sample else f"image {index}"
+
+
 def picture(image: np.ndarray) -> dict[str, Any]:
     """An image uint8 (H, W, C) as a data URI `src`; `sharp` where its pixels are to be squares."""
     made = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image[..., :3])
     sharp = max(made.size) <= _SHARP
     if not sharp:
         made.thumbnail((_SIDE, _SIDE))
+    return {"src": data_uri(made, "png") if sharp else data_uri(made, "jpeg", quality=82), "sharp": sharp}
+
+
+def data_uri(image: Image.Image, kind: str, **options: Any) -> str:
+    """The image within the page, as `png` or `jpeg`."""
     file = io.BytesIO()
-    made.save(file, "PNG") if sharp else made.save(file, "JPEG", quality=82)
-    kind = "png" if sharp else "jpeg"
-    return {"src": f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}", "sharp": sharp}
+    image.save(file, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

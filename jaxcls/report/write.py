@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import importlib.util
 import math
 import os
 from collections import Counter
@@ -54,10 +55,8 @@ def write_report(
 
 def check_installed() -> None:
     """Raises UserError where Jinja2 is missing."""
-    try:
-        import jinja2  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"reports need Jinja2 ({error}): pip install 'jaxcls[tools]'") from error
+    if importlib.util.find_spec("jinja2") is None:
+        raise UserError("reports need Jinja2: pip install 'jaxcls[tools]'")
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
