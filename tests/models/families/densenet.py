@@ -15,5 +15,6 @@ FAMILIES = {
             ({"frozen_stages": 3}, "frozen_stages=3; allowed: -1 to 2"),
         ),
         exact=False,
+        cosine=0.97,
     ),
 }

@@ -28,6 +28,7 @@ class Family:
         float32: parts of the paths of results that are float32 in half precision too: biases of positions.
         exact: whether batch statistics of this variant are stable enough to compare two precisions.
         rounding: by how much of its length bfloat16 may change a step.
+        cosine: of the angle by which it may turn it, at least; less where activations are near their kinks.
     """
 
     arguments: dict[str, Any]
@@ -44,4 +45,5 @@ class Family:
     float32: tuple[str, ...] = ()
     exact: bool = True
     rounding: float = 0.05
+    cosine: float = 0.98
     unused: tuple[str, ...] = ()

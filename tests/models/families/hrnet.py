@@ -23,6 +23,7 @@ FAMILIES = {
         checkpointed=9,
         exact=False,
         rounding=0.2,  # its neck has batch statistics of eight values
+        cosine=0.88,
         wrong=(
             ({"arch": "w19", "extra": None}, "arch='w19'; allowed: w18, w30"),
             ({"extra": {"stage1": _STAGES["stage1"]}}, "extra: stage2, stage3, stage4 missing"),
