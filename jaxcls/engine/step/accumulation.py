@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -73,14 +72,16 @@ class Accumulation:
             finite: whether they are.
         """
         if self.iters == 1:
-            new, norm = update(state, grads)
-            return jax.tree.map(partial(jnp.where, finite), new, state), norm
+            # One choice between states: a choice for each leaf makes XLA compile deep networks for minutes.
+            return jax.lax.cond(finite, update, _skip, state, grads)
         assert state.accumulated is not None
         count = state.accumulated.count + jnp.where(finite, 1, 0)
-        share = jnp.where(finite, 1.0 / self._divisor(state.step), 0.0)
-        total = jax.tree.map(
-            lambda sum_, grad: sum_ + jnp.where(finite, grad, 0.0) * share, state.accumulated.grads, grads
-        )
+        share = 1.0 / self._divisor(state.step)
+
+        def add(total: Any, grads: Any) -> Any:
+            return jax.tree.map(lambda sum_, grad: sum_ + grad * share, total, grads)
+
+        total = jax.lax.cond(finite, add, lambda total, _: total, state.accumulated.grads, grads)
 
         def apply(state: TrainState, last_norm: Array) -> tuple[TrainState, Array]:
             new, norm = update(state, total)
@@ -99,3 +100,8 @@ class Accumulation:
 
     def _is_due(self, step: Array) -> Array:
         return ((step + 1) % self.iters == 0) | (step + 1 == (self.max_iters or -1))
+
+
+def _skip(state: TrainState, grads: Any) -> tuple[TrainState, Array]:
+    """No update; the norm of gradients that are not finite is none."""
+    return state, jnp.full((), jnp.nan)

@@ -54,7 +54,11 @@ class Ema:
     def update(self, average: PyTree, values: PyTree, step: Array, finite: Array | bool = True) -> PyTree:
         """The averages after iteration `step`, an int32 scalar, whose gradients were finite or not."""
         counts, weight = (step % self.interval == 0) & finite, self._momentum(step.astype(jnp.float32))
-        return jax.tree.map(lambda a, v: jnp.where(counts, a * (1 - weight) + v * weight, a), average, values)
+
+        def follow(average: PyTree, values: PyTree) -> PyTree:
+            return jax.tree.map(lambda a, v: a * (1 - weight) + v * weight, average, values)
+
+        return jax.lax.cond(counts, follow, lambda average, _: average, average, values)
 
     def share_of_first(self, iters: int) -> float:
         """What the weights at the run's start weigh in the averages after so many iterations, from 0 to 1."""

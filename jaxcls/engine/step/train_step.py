@@ -113,7 +113,7 @@ def make_train_step(
         grads, (batch_stats, norms, log_vars), finite, scale = precision.gradient(
             loss_fn, state.params, state.loss_scale
         )
-        batch_stats = jax.tree.map(partial(jnp.where, finite), batch_stats, state.batch_stats)
+        batch_stats = jax.lax.cond(finite, lambda new, _: new, lambda _, old: old, batch_stats, state.batch_stats)
         searching = precision.is_searching(state.loss_scale)
         state = state.replace(batch_stats=batch_stats, loss_scale=scale)
         state, norm = options.accumulation.run(partial(update, norms), state, grads, finite)
