@@ -56,6 +56,7 @@ def run(main: Callable[[], None]) -> None:
                 )
                 raise UserError(f"{rest[1]!r} is no flag; {hint}")
             main()
+        stopping.complete()
 
     stopping.announce()
     app.run(guarded, flags_parser=_parse)

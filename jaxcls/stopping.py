@@ -6,6 +6,7 @@ So the signals' numbers go through a socket to another thread, too.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -25,6 +26,7 @@ INTERRUPTED = 75
 _T = TypeVar("_T")
 _announced: Callable[[], None] | None = None
 _continuable = False
+_complete = False
 _compiling: threading.Thread | None = None
 
 
@@ -63,11 +65,26 @@ def announce() -> None:
 
     Where something puts handlers of its own in place, as a training run does, they get the signals.
     """
-    global _announced
+    global _announced, _complete
+    _complete = False
     for number in SIGNALS:
         signal.signal(number, _left_to_the_thread)
     os.register_at_fork(after_in_child=_forget)  # a child shares the socket: its signals would end the parent
     _announced = listen(SIGNALS, _end)  # kept, as the socket would be closed otherwise
+    atexit.register(_ignore)
+
+
+def complete() -> None:
+    """The command has done its work: from now on a signal ends the process with the status 0."""
+    global _complete
+    _complete = True
+
+
+def _ignore() -> None:
+    """The interpreter gives the signals' defaults back before it ends, but leaves ignored ones as they are."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is _left_to_the_thread:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _left_to_the_thread(number: int, frame: FrameType | None) -> None:
@@ -83,6 +100,8 @@ def _forget() -> None:
 
 def _end(number: signal.Signals) -> None:
     if signal.getsignal(number) is _left_to_the_thread:
+        if _complete:
+            leave_at_once(0)
         left = "continue with --resume" if _continuable else "there was nothing to save"
         print(f"{number.name}: stopped; {left}", file=sys.stderr, flush=True)
         leave_at_once(INTERRUPTED if _continuable else 128 + number)

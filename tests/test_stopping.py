@@ -38,6 +38,29 @@ def test_a_signal_ends_the_command_at_once(number, busy, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["at its end", "in the interpreter's end"])
+def test_a_command_that_is_complete_has_ended_well(number, when):
+    code = f"""
+import os, signal, time
+from jaxcls import stopping
+
+class Kill:
+    def __del__(self, kill=os.kill, getpid=os.getpid, sleep=time.sleep):
+        kill(getpid(), {number})
+        sleep(0.5)
+
+stopping.announce()
+last = Kill()
+stopping.complete()
+if {when == "at its end"}:
+    del last
+    raise SystemExit("still there")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_signal_to_a_forked_child_leaves_the_command_alone():
     code = """
 import os, signal, time
