@@ -22,6 +22,7 @@ from jaxcls.models.layers import (
     ConvModule,
     DropPath,
     Layers,
+    LayerScale,
     Linear,
     attention,
     avg_pool,
@@ -41,15 +42,6 @@ _ARCHITECTURES = architectures(
     },
 )
 _VIT_STAGE = 3  # the only one with attention
-
-
-class LayerScale(nn.Module):
-    """A learnt factor for each channel (Touvron et al. 2021, arXiv:2103.17239): (..., C) -> same."""
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """Scales."""
-        return x * self.param("weight", constant(1e-5), (x.shape[-1],), jnp.float32).astype(x.dtype)
 
 
 class AttentionWithBias(nn.Module):

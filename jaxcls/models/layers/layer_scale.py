@@ -6,15 +6,16 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.models.layers.initializers import constant
+from jaxcls.models.layers.initializers import constant, from_init_cfg
 
 
 class LayerScale(nn.Module):
-    """(..., C) -> same; `init_value` is where the factors start."""
+    """(..., C) -> same; `init_value` is where the factors start, unless an `init_cfg` speaks of `LayerScale`."""
 
     init_value: float = 1e-5
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """In the dtype of `x`."""
-        return x * self.param("weight", constant(self.init_value), (x.shape[-1],), jnp.float32).astype(x.dtype)
+        start = from_init_cfg(self, ("LayerScale",), constant(self.init_value), is_bias=False)
+        return x * self.param("weight", start, (x.shape[-1],), jnp.float32).astype(x.dtype)

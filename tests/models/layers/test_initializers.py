@@ -14,7 +14,7 @@ import pytest
 from jaxcls.convert import export_state_dict
 from jaxcls.errors import UserError
 from jaxcls.models import build_classifier
-from jaxcls.models.layers import BatchNorm, Conv, Linear
+from jaxcls.models.layers import BatchNorm, Conv, LayerScale, Linear
 from jaxcls.models.layers.initializers import trunc_normal
 from tests.models.initial import initial
 
@@ -71,6 +71,20 @@ def test_kinds(entry, std):
     made = params({**entry, "layer": "Conv2d", "bias": 0.5})
     assert np.std(made["conv"]["kernel"]) == pytest.approx(std, rel=0.02)
     assert np.all(made["conv"]["bias"] == 0.5)
+
+
+@pytest.mark.parametrize(
+    ("init_cfg", "factor"), [(None, 0.1), ({"type": "Constant", "layer": ["LayerScale"], "val": 2}, 2)]
+)
+def test_learnt_factors(init_cfg, factor):
+    class Scaled(nn.Module):
+        init_cfg: Any
+
+        @nn.compact
+        def __call__(self, x):
+            return LayerScale(0.1)(x)
+
+    np.testing.assert_allclose(Scaled(init_cfg).init_with_output(jax.random.key(0), X + 1)[0], factor)
 
 
 def test_truncated_normals_never_fall_on_a_far_bound():
