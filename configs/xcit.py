@@ -29,7 +29,7 @@ def digits() -> ConfigDict:
     # The published deviation, 0.02, is for wide layers: through narrow ones next to nothing comes.
     start = dict(type="TruncNormal", layer="Linear", std=0.1)
     small = dict(img_size=32, patch_size=8, embed_dims=64, depth=3, num_heads=4, tokens_norm=True, init_cfg=start)
-    return recipes.on_digits(dict(type="XCiT", in_channels=1, **small), 64, neck=None, max_epochs=20)
+    return recipes.on_digits(dict(type="XCiT", in_channels=1, **small), 64, neck=None)
 
 
 def imagenet2012(name: str) -> ConfigDict:

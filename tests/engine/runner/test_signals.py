@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -22,12 +23,13 @@ NOTHING, SAVED = "stopped before the first step; nothing is saved", "stopped at 
 def signalled(workdir, phase, numbers, *flags):
     """(status, lines after the first signal, seconds to the first of them) of a run that gets signals in a phase."""
     command = [sys.executable, "train.py", f"--config=tests/engine/runner/phases.py:{phase}", f"--workdir={workdir}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": ""}
+    options = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=1"  # the last one counts
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": options}
     with subprocess.Popen(
         [*command, *flags], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            before = list(iter(process.stderr.readline, "ready\n"))
+            before = list(itertools.takewhile(lambda line: line != "ready\n", process.stderr))
             assert process.poll() is None, "".join(before)
             begin = time.monotonic()
             process.send_signal(numbers[0])

@@ -39,7 +39,7 @@ def test_names_of_the_original():
     made = build_classifier(
         {"type": "ImageClassifier", "backbone": {"type": "LeNet5", "num_classes": 84}, "head": head}
     )
-    state_dict = export_state_dict(made, made.init(jax.random.key(0), jnp.zeros((1, 32, 32, 1))))
+    state_dict = export_state_dict(made, jax.jit(made.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 1))))
     names = {f"{layer}.{leaf}" for layer in ("fc", "norm") for leaf in ("weight", "bias")}
     expected = {f"head.layers.{i}.{name}" for i in range(2) for name in names}
     expected |= {"head.layers.2.fc.weight", "head.layers.2.fc.bias"}
