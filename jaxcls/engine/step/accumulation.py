@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
+from jaxcls.engine.step.choice import changed_if
 from jaxcls.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Accumulation:
             finite: whether they are.
         """
         if self.iters == 1:
-            # One choice between states: a choice for each leaf makes XLA compile deep networks for minutes.
-            return jax.lax.cond(finite, update, _skip, state, grads)
+            no_norm = jnp.full((), jnp.nan)
+            return changed_if(finite, lambda before, grads: update(before[0], grads), (state, no_norm), grads)
         assert state.accumulated is not None
         count = state.accumulated.count + jnp.where(finite, 1, 0)
         share = 1.0 / self._divisor(state.step)
@@ -81,17 +82,16 @@ class Accumulation:
         def add(total: Any, grads: Any) -> Any:
             return jax.tree.map(lambda sum_, grad: sum_ + grad * share, total, grads)
 
-        total = jax.lax.cond(finite, add, lambda total, _: total, state.accumulated.grads, grads)
+        total = changed_if(finite, add, state.accumulated.grads, grads)
 
-        def apply(state: TrainState, last_norm: Array) -> tuple[TrainState, Array]:
-            new, norm = update(state, total)
+        def apply(before: tuple[TrainState, Array]) -> tuple[TrainState, Array]:
+            new, norm = update(before[0], total)
             zero = jax.tree.map(jnp.zeros_like, total)
             return new.replace(accumulated=Accumulated(zero, jnp.zeros_like(count), norm)), norm
 
-        def wait(state: TrainState, last_norm: Array) -> tuple[TrainState, Array]:
-            return state.replace(accumulated=Accumulated(total, count, last_norm)), last_norm
-
-        return jax.lax.cond(self._is_due(state.step) & (count > 0), apply, wait, state, state.accumulated.grad_norm)
+        last_norm = state.accumulated.grad_norm
+        waiting = state.replace(accumulated=Accumulated(total, count, last_norm))
+        return changed_if(self._is_due(state.step) & (count > 0), apply, (waiting, last_norm))
 
     def _divisor(self, step: Array) -> Array | int:
         if self.max_iters is None or not (rest := self.max_iters % self.iters):
@@ -100,8 +100,3 @@ class Accumulation:
 
     def _is_due(self, step: Array) -> Array:
         return ((step + 1) % self.iters == 0) | (step + 1 == (self.max_iters or -1))
-
-
-def _skip(state: TrainState, grads: Any) -> tuple[TrainState, Array]:
-    """No update; the norm of gradients that are not finite is none."""
-    return state, jnp.full((), jnp.nan)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxcls.engine.step.choice import changed_if
 from jaxcls.errors import UserError
 
 PyTree = Any
@@ -58,7 +59,7 @@ class Ema:
         def follow(average: PyTree, values: PyTree) -> PyTree:
             return jax.tree.map(lambda a, v: a * (1 - weight) + v * weight, average, values)
 
-        return jax.lax.cond(counts, follow, lambda average, _: average, average, values)
+        return changed_if(counts, follow, average, values)
 
     def share_of_first(self, iters: int) -> float:
         """What the weights at the run's start weigh in the averages after so many iterations, from 0 to 1."""

@@ -15,6 +15,7 @@ from jax import Array
 
 from jaxcls import collectives
 from jaxcls.engine.compilation import announced
+from jaxcls.engine.step.choice import changed_if
 from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.inputs import Inputs, to_float
 from jaxcls.engine.step.options import StepOptions
@@ -113,7 +114,7 @@ def make_train_step(
         grads, (batch_stats, norms, log_vars), finite, scale = precision.gradient(
             loss_fn, state.params, state.loss_scale
         )
-        batch_stats = jax.lax.cond(finite, lambda new, _: new, lambda _, old: old, batch_stats, state.batch_stats)
+        batch_stats = changed_if(finite, lambda _, new: new, state.batch_stats, batch_stats)
         searching = precision.is_searching(state.loss_scale)
         state = state.replace(batch_stats=batch_stats, loss_scale=scale)
         state, norm = options.accumulation.run(partial(update, norms), state, grads, finite)

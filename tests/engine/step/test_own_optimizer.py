@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 from jaxcls.engine.optim import build_optimizer
+from jaxcls.engine.step.accumulation import Accumulation
+from jaxcls.engine.step.ema import Ema
+from jaxcls.engine.step.options import StepOptions
+from jaxcls.engine.step.precision import Precision
 from tests.engine.step.slope import params, trained
 
 
@@ -60,3 +65,13 @@ def test_optax_counts_inside_its_several_steps(wrapped):
     made = build_optimizer({"type": "SGD", "lr": 9.0}, params(), schedule)
     values = [float(state.params["a"][0]) for state in trained(wrapped(optax.MultiSteps(made, 2)), (1.0,) * 4)]
     np.testing.assert_allclose(values, [1.0, 1.0, 0.0, 0.0, -0.5])
+
+
+@pytest.mark.parametrize("iters", [1, 2])
+def test_the_state_keeps_its_types_whatever_comes_back(iters):
+    tx = optax.contrib.ademamix(0.1, mu_dtype=jnp.bfloat16)  # whose update gives float32 back
+    options = StepOptions(Precision("bfloat16"), Accumulation(iters), ema=Ema())  # statistics are then bfloat16
+    first, *_, last = trained(tx, (1.0, 2.0), options)
+    assert [leaf.dtype for leaf in jax.tree.leaves(first)] == [leaf.dtype for leaf in jax.tree.leaves(last)]
+    assert last.batch_stats["seen"] == 2
+    assert np.all(last.params["a"] < 1)
