@@ -50,6 +50,19 @@ def test_class_folders_are_read_by_name_in_the_order_given(tmp_path, kind, there
     assert source.labels.tolist() == list(range(len(files)))
 
 
+def test_a_name_is_the_same_in_both_forms_of_unicode(tmp_path):
+    apart, whole = "cafe\u0301", "caf\u00e9"
+    for form in (apart, whole):
+        folders(tmp_path / form, "zebra", form)
+    for form in (apart, whole):
+        source = CustomDataset(str(tmp_path / apart), classes=["zebra", form])
+        assert (source.classes, names(source)) == (("zebra", whole), ["zebra/zebra.png", f"{apart}/{apart}.png"])
+        assert CustomDataset(str(tmp_path / form)).classes == (whole, "zebra")
+    folders(tmp_path / whole, apart)
+    with pytest.raises(UserError, match="two class folders whose names look the same"):
+        CustomDataset(str(tmp_path / whole))
+
+
 @pytest.mark.parametrize("kind", [CustomDataset, ImageNet, ImageNet21k])
 @pytest.mark.parametrize(
     ("given", "message"),

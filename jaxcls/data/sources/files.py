@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ class FileSource(Source):
 
     def __init__(self, folder: Path, names: Sequence[str], labels: Any, classes: Sequence[str]) -> None:
         encoded = [os.fsencode(name) for name in names]
-        self.classes = tuple(classes)
+        self.classes = tuple(map(composed, classes))
         self._folder, self._names = str(folder), b"".join(encoded)
         self._ends = np.cumsum([0, *map(len, encoded)])
         self._labels = np.asarray(labels, np.int32)
@@ -103,7 +104,12 @@ def class_names(classes: str | os.PathLike | Sequence[str] | None) -> tuple[str,
     if len(set(given)) != len(given):
         twice = [name for name, count in Counter(given).items() if count > 1]
         raise UserError(f"{where}: {some(twice)} more than once; each class needs a name of its own")
-    return given
+    return tuple(map(composed, given))
+
+
+def composed(name: str) -> str:
+    """A class' name by which it is compared: folders that were made on macOS have the accents of letters apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def is_text(name: str) -> bool:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxcls.data.sources.files import is_text, some
+from jaxcls.data.sources.files import composed, is_text, some
 from jaxcls.data.sources.naming import chosen
 from jaxcls.data.sources.walk import Walk
 from jaxcls.errors import UserError
@@ -34,7 +34,9 @@ def read_folders(root: Path, classes: tuple[str, ...] | None, extensions: tuple[
     Raises:
         UserError: no folder, one without images, one that cannot be read, or a class without a folder.
     """
-    folders, _ = chosen(_class_folders(root, extensions), classes, str(root), "class folders")
+    folder_of = {composed(folder): folder for folder in _class_folders(root, extensions)}
+    classes, _ = chosen(tuple(folder_of), classes, str(root), "class folders")
+    folders = [folder_of[name] for name in classes]
     walk = Walk(root, folders, extensions)
     walk.problems.check()
     left_out = str(walk.left_out)
@@ -45,7 +47,7 @@ def read_folders(root: Path, classes: tuple[str, ...] | None, extensions: tuple[
         _log.warning("%s: left out: %s", root, left_out)
     names = [name for folder in folders for name in sorted(walk.images[folder])]
     labels = [label for label, folder in enumerate(folders) for _ in walk.images[folder]]
-    return Found(names, labels, folders)
+    return Found(names, labels, classes)
 
 
 def _class_folders(root: Path, extensions: tuple[str, ...]) -> list[str]:
@@ -63,6 +65,8 @@ def _class_folders(root: Path, extensions: tuple[str, ...]) -> list[str]:
         raise UserError(f"{root}: no class folders in it{lie}; expected one a class, or give ann_file")
     if unwritable := [name for name in folders if not is_text(name)]:
         raise UserError(f"{root}: class folder {some(unwritable)}: the name is not UTF-8; rename the folder")
+    if len(set(map(composed, folders))) < len(folders):
+        raise UserError(f"{root}: two class folders whose names look the same, in two forms of Unicode; rename one")
     if files:
         _log.warning("%s: left out: files beside the class folders: %d (%s)", root, len(files), some(files))
     return folders

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxcls.data.sources.annotations import TOO_LARGE, class_limit, read_label_lists
-from jaxcls.data.sources.files import FileSource, class_names, image_folder, is_text, some
+from jaxcls.data.sources.files import FileSource, class_names, composed, image_folder, is_text, some
 from jaxcls.data.sources.labels import relabelled
 from jaxcls.data.sources.naming import chosen
 from jaxcls.data.sources.text import Problems, quoted, read_text
@@ -75,7 +75,7 @@ def _matrix(entries: Sequence[Entry], classes: tuple[str, ...]) -> np.ndarray:
     numbers = {name: number for number, name in enumerate(classes)}
     for row, (place, path, labels) in zip(matrix, entries, strict=True):
         for label in labels:
-            number = numbers.get(label, -1) if isinstance(label, str) else label
+            number = numbers.get(composed(label), -1) if isinstance(label, str) else label
             if 0 <= number < len(classes):
                 row[number] = 1
             else:
