@@ -117,6 +117,8 @@ class KFoldDataset(IndexedSource):
             raise UserError(f"fold={fold!r}, num_splits={num_splits!r}: expected a fold in 0..num_splits - 1")
         source = _source(dataset, "dataset")
         check_labels(source, "dataset")
+        if not 2 <= num_splits <= len(source):
+            raise UserError(f"num_splits={num_splits}: expected 2 to {len(source)}, the number of images")
         indices = np.arange(len(source))
         if seed is not None:
             np.random.default_rng(seed).shuffle(indices)
