@@ -104,6 +104,7 @@ class Slot:
 
     Args:
         package: whose `__all__` holds the names; `module:Name` is allowed besides.
+        kind: what a class of the user's own derives from; `Callable`: its objects can be called.
         default: the type where none is given.
         given: arguments that the program gives.
         own: keys that the program reads itself, whatever the class.
@@ -111,6 +112,7 @@ class Slot:
     """
 
     package: ModuleType
+    kind: Any = object
     default: str = ""
     given: Sequence[str] = ()
     own: Mapping[str, Schema] = field(default_factory=dict)
@@ -123,6 +125,7 @@ class Slot:
             return
         try:
             target = lookup(node.get("type", self.default), self.package, f"{where}.type")
+            check_kind(target, self.kind, f"{where}.type")
         except UserError as error:
             yield from error.problems
             return
@@ -130,6 +133,17 @@ class Slot:
         yield from problems(target, arguments, where, self.given, self.own)
         yield from _of_parts(node, self.own, where)
         yield from _of_parts(arguments, self.parts if is_own(target) else {}, where)
+
+
+def check_kind(target: Any, kind: Any, where: str) -> None:
+    """Refuses a class of the user's own that is of another kind; what a function makes is not known yet.
+
+    Raises:
+        UserError: it is of another.
+    """
+    if isinstance(target, type) and not is_own(target) and not issubclass(target, kind):
+        wanted = "with __call__" if kind is Callable else f"derived from {kind.__module__}.{kind.__name__}"
+        raise UserError(f"{where}: {target.__name__}; expected a class {wanted}")
 
 
 def _placed(problem: str, where: str) -> str:

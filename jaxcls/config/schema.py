@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from flax import linen as nn
 
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import construct, lookup
-from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value, Whole
+from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value, Whole, check_kind
 from jaxcls.data import batch_augment, sampler, sources, transforms
+from jaxcls.data.sources.base import Source
 from jaxcls.data.views import build_views
 from jaxcls.engine import hooks, runner
 from jaxcls.engine.distillation import distillation_of
+from jaxcls.engine.hooks import Hook
 from jaxcls.engine.optim.clipping import build_grad_clip
 from jaxcls.engine.optim.parse import parse
 from jaxcls.engine.optim.schedules import check_lr_config, check_momentum_config
@@ -37,6 +41,7 @@ def _runner(node: Any, where: str) -> Iterator[str]:
         return
     try:
         kind = lookup(node.get("type", "EpochBasedRunner"), runner, f"{where}.type")
+        check_kind(kind, runner.Runner, f"{where}.type")
     except UserError as error:
         yield from error.problems
         return
@@ -72,10 +77,11 @@ def _tta(node: Any, where: str) -> Iterator[str]:
         yield from PIPELINE(node["pipeline"], f"{where}.pipeline")
 
 
-PIPELINE = Each(Slot(transforms))
+PIPELINE = Each(Slot(transforms, Callable))
 SOURCE: Schema = Each(
     Slot(
         sources,
+        Source,
         own={
             "pipeline": PIPELINE,
             "on_error": TEXT,
@@ -92,17 +98,19 @@ LAYERS: Mapping[str, Schema] = {
     "act_cfg": Optional(Checked(build_activation)),
     "init_cfg": Optional(Checked(check_init_cfg)),
 }
+AUGMENT = Slot(batch_augment, Callable, own={"num_classes": Whole(1)})
 MODEL = Slot(
     classifier,
+    nn.Module,
     parts=LAYERS,
     own={
-        "backbone": Slot(backbones, parts=LAYERS),
-        "neck": Optional(Each(Slot(necks, parts=LAYERS), or_one=True)),
-        "head": Slot(heads, own={"loss": Slot(losses)}, parts=LAYERS),
+        "backbone": Slot(backbones, nn.Module, parts=LAYERS),
+        "neck": Optional(Each(Slot(necks, nn.Module, parts=LAYERS), or_one=True)),
+        "head": Slot(heads, nn.Module, own={"loss": Slot(losses, Callable)}, parts=LAYERS),
         "train_cfg": Optional(
             Keys(
                 {
-                    "augments": Optional(Each(Slot(batch_augment, own={"num_classes": Whole(1)}), or_one=True)),
+                    "augments": Optional(Each(AUGMENT, or_one=True)),
                     "distill": Optional(_distill),
                 }
             )
@@ -110,7 +118,7 @@ MODEL = Slot(
         "pretrained": PATH,
     },
 )
-LOGGER = Slot(hooks)
+LOGGER = Slot(hooks, Hook)
 CONFIG: Mapping[str, Schema] = {
     "model": MODEL,
     "data": Keys(
@@ -141,10 +149,10 @@ CONFIG: Mapping[str, Schema] = {
     "ema": Optional(Checked(lambda node: construct(Ema, node, "ema"))),
     "precision": Checked(build_precision),
     "runner": _runner,
-    "evaluation": Slot(hooks, default="EvalHook", given=("evaluator", "evaluate_raw")),
-    "checkpoint_config": Slot(hooks, default="CheckpointHook"),
+    "evaluation": Slot(hooks, Hook, default="EvalHook", given=("evaluator", "evaluate_raw")),
+    "checkpoint_config": Slot(hooks, Hook, default="CheckpointHook"),
     "log_config": Keys({"interval": Whole(1), "hooks": Each(LOGGER)}),
-    "custom_hooks": Each(Slot(hooks, own={"priority": Value(int | str)})),
+    "custom_hooks": Each(Slot(hooks, Hook, own={"priority": Value(int | str)})),
     "workflow": _workflow,
     "parallel": _parallel,
     "seed": Whole(0),

@@ -144,7 +144,11 @@ class Runner(ABC):
         """Adds the hook that a config node describes; `priority` is one of its keys."""
         arguments = dict(config)
         priority = arguments.pop("priority", None)
-        self.register_hook(build(arguments, hook_package, where), priority)
+        hook = build(arguments, hook_package, where)
+        try:
+            self.register_hook(hook, priority)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
 
     def call_hook(self, stage: str) -> None:
         """Calls `stage` of each hook, in order of priority."""

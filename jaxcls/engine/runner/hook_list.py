@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxcls.engine.hooks.hook import STAGES, Hook, priority_name, priority_value
+from jaxcls.errors import UserError
 
 
 class HookList(list[Hook]):
@@ -16,8 +17,10 @@ class HookList(list[Hook]):
         """Adds a hook behind those of the same priority; None: its class's own.
 
         Raises:
-            UserError: no such priority.
+            UserError: no hook, or no such priority.
         """
+        if not isinstance(hook, Hook):
+            raise UserError(f"{hook!r}; expected an object of a class derived from {Hook.__module__}.Hook")
         hook.priority = priority_value(type(hook).priority if priority is None else priority)
         bisect.insort_right(self, hook, key=lambda added: added.priority)
 
