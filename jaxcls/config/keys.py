@@ -50,8 +50,8 @@ def complete(config: ConfigDict | Mapping[str, Any]) -> dict[str, Any]:
     for folder in full["import_from"] if isinstance(full["import_from"], tuple) else ():
         user_code.search(folder)
     refuse(problems_of(full, REQUIRED))
-    full["import_from"] = tuple(dict.fromkeys((*full["import_from"], *user_code.used_folders(full))))
-    as_json(full)  # now, rather than when it is saved
+    saved = as_json(full)  # now, rather than when it is saved
+    full["import_from"] = tuple(dict.fromkeys((*full["import_from"], *user_code.used_folders(saved))))
     return full
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import inspect
+import reprlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -33,10 +34,7 @@ def load_recipe(given: str, overrides: Iterable[Override] = ()) -> dict[str, Any
     """
     file, colon, argument = given.partition(":")
     path = expand(file)
-    if not path.is_file():
-        others = sorted(str(Path(file).parent / other.name) for other in path.parent.glob("*.py"))
-        hint = f"; {close_names(file, others)}" if others else ""
-        raise UserError(f"--config={given}: No such file or directory: {file!r}{hint}")
+    _check_file(path, file, given)
     with _dotted_keys():
         config = load_config(path) if path.suffix == ".json" else _call(path, [argument] if colon else [], given)
         config = changed(_thawed(config), overrides)
@@ -44,6 +42,17 @@ def load_recipe(given: str, overrides: Iterable[Override] = ()) -> dict[str, Any
         return plain(config)
     except Exception as error:  # a placeholder that is still empty
         raise UserError(f"--config={given}: {user_code.describe(error)}") from error
+
+
+def _check_file(path: Path, file: str, given: str) -> None:
+    if path.is_dir():
+        raise UserError(f"--config={given}: a folder; expected a recipe in it, or its config.json")
+    if not path.is_file():
+        others = sorted(str(Path(file).parent / other.name) for other in path.parent.glob("*.py"))
+        hint = f"; {close_names(file, others)}" if others else ""
+        raise UserError(f"--config={given}: No such file or directory: {file!r}{hint}")
+    if path.suffix not in (".py", ".json"):
+        raise UserError(f"--config={given}: expected a Python file with get_config(), or a saved config.json")
 
 
 @contextlib.contextmanager
@@ -72,7 +81,7 @@ def _call(path: Path, arguments: list[str], given: str) -> Any:
     except Exception as error:
         raise UserError(f"--config={given}: {user_code.describe(error)}") from error
     if not isinstance(config, Mapping | ConfigDict):
-        raise UserError(f"--config={given}: get_config() gave {config!r}; expected a ConfigDict or a dict")
+        raise UserError(f"--config={given}: get_config() gave {reprlib.repr(config)}; expected a ConfigDict or a dict")
     return config
 
 

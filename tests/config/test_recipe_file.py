@@ -79,6 +79,13 @@ def test_a_missing_file_names_the_close_ones(write):
         load_recipe(str(path.parent / "mime.py"))
 
 
+def test_what_is_no_recipe_is_refused(write, tmp_path):
+    with pytest.raises(UserError, match="a folder; expected a recipe in it"):
+        load_recipe(str(tmp_path))
+    with pytest.raises(UserError, match=r"expected a Python file with get_config\(\), or a saved config\.json"):
+        load_recipe(str(write("recipe.yaml", "a: 1")))
+
+
 @pytest.mark.parametrize("maker", ["ConfigDict", "dict"])
 def test_keys_with_dots_come_back(write, maker, tmp_path):
     keys = "custom_keys={'.absolute_pos_embed': dict(decay_mult=0.0), 'norm.0': dict(decay_mult=0.0)}"
@@ -110,7 +117,9 @@ def test_classes_of_the_recipe_itself_are_saved_by_name(write, tmp_path):
         + SMALL
     )
     text += "    config.custom_hooks = [dict(type=Mine), dict(type=Mine.Inner)]\n    return config\n"
-    save_config(complete(load_recipe(str(write("recipe_with_hooks.py", text)))), tmp_path / "config.json")
+    config = complete(load_recipe(str(write("recipe_with_hooks.py", text))))
+    assert config["import_from"] == (str(tmp_path),)
+    save_config(config, tmp_path / "config.json")
     saved = json.loads((tmp_path / "config.json").read_text())
     assert [hook["type"] for hook in saved["custom_hooks"]] == [
         "recipe_with_hooks:Mine",
@@ -144,7 +153,8 @@ def test_what_cannot_be_saved_is_refused_at_the_start(write, hook, message):
 
 
 def test_a_recipe_may_have_the_name_of_another_module(write):
-    text = "class Mine:\n    pass\n\n\n" + SMALL + "    config.custom_hooks = [dict(type=Mine)]\n    return config\n"
+    text = "from jaxcls.engine.hooks import Hook\n\n\nclass Mine(Hook):\n    pass\n\n\n" + SMALL
+    text += "    config.custom_hooks = [dict(type=Mine)]\n    return config\n"
     with pytest.raises(UserError, match=r"'Mine' of 'recipe:.*json\.py' cannot be imported by another program"):
         complete(load_recipe(str(write("json.py", text))))
     assert sys.modules["json"] is json
