@@ -85,13 +85,17 @@ def describe(error: BaseException) -> str:
     message = " ".join(str(error).split())
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: {type(error).__name__}: {error.msg}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     what = message if isinstance(error, UserError) else f"{type(error).__name__}: {message}"
-    if not frames:
+    if not (lines := frames(error)):
         return what
-    line = (frames[-1].line or "").strip()
+    line = (lines[-1].line or "").strip()
     shown = f" ({line})" if line and not line.startswith("raise ") else ""
-    return f"{frames[-1].filename}, line {frames[-1].lineno}{shown}: {what}"
+    return f"{lines[-1].filename}, line {lines[-1].lineno}{shown}: {what}"
+
+
+def frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The lines that an exception has passed, those alone that are neither jaxcls' nor installed."""
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
 
 
 def _is_users(file: str) -> bool:

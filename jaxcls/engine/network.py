@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxcls import user_code
 from jaxcls.arguments import unknown_keys
 from jaxcls.data.batch_augment import build_batch_augments, soft_labels
 from jaxcls.data.pipeline import Dataset
@@ -57,7 +58,7 @@ class Network:
         self.head: Head | None = head if isinstance(head, Head) else None
         self.image_shape = tuple(image_shape or dataset.image.shape)
         images = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
-        logits, self.shapes = jax.eval_shape(self.classifier.init_with_output, jax.random.key(0), images)
+        logits, self.shapes = _traced(self.classifier, images)
         self.num_classes: int = logits.shape[-1]
         mix_batch = _mix_batch(config["model"], self.num_classes)
         self.inputs = Inputs(dataset.augment_images, preprocess_of(dataset), mix_batch)
@@ -171,11 +172,17 @@ class Network:
             return self.classifier.apply({}, logits, labels, method=lambda module, *inputs: module.head.losses(*inputs))
 
         logits = jax.ShapeDtypeStruct((1, self.num_classes), jnp.float32)
+        refusal = f"{where}: the loss of {type(self.head).__name__} does not take "
+        loss = getattr(self.head, "loss", None)
+        if labels.ndim == 2 and (needed := getattr(loss, "for_several_labels", "")):
+            name = type(loss).__name__
+            yield f"{refusal}several labels: {name} takes their rows as probabilities; set {needed}"
+            return
         try:
             jax.eval_shape(losses, logits, jax.ShapeDtypeStruct((1, *labels.shape[1:]), jnp.int32))
         except UserError as error:
             kind = "mixed labels" if self.soften else "one label an image" if labels.ndim == 1 else "several labels"
-            yield f"{where}: the loss of {type(self.head).__name__} does not take {kind}: {error}"
+            yield f"{refusal}{kind}: {error}"
 
     def _problems_of_images(self, dataset: Dataset, where: str) -> Iterator[str]:
         """Of their channels, and of a size that is not the network's own and that it cannot take."""
@@ -201,6 +208,22 @@ class Network:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             return f"{type(self.classifier.backbone).__name__} cannot take another size: {reason}"
         return ""
+
+
+def _traced(classifier: nn.Module, images: jax.ShapeDtypeStruct) -> tuple[jax.ShapeDtypeStruct, dict[str, Any]]:
+    """The shapes of the logits and of the variables.
+
+    Raises:
+        UserError: arguments that do not fit each other, as the layers find.
+    """
+    try:
+        return jax.eval_shape(classifier.init_with_output, jax.random.key(0), images)
+    except UserError:
+        raise
+    except Exception as error:
+        if user_code.frames(error):
+            raise
+        raise UserError(f"model: cannot be built with these arguments: {user_code.describe(error)}") from error
 
 
 def _advice(head: str, where: str) -> str:

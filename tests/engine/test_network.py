@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from jaxcls.config import complete
 from jaxcls.data.pipeline import build_dataset
@@ -87,6 +88,16 @@ def test_labels_that_the_head_takes(made, labels):
             "one label an image, but MultiLabelLinearClsHead is for any number of them; use LinearClsHead",
         ),
         ({"head": "MultiLabelLinearClsHead", "loss": {"type": "FocalLoss"}}, ONE, "use LinearClsHead"),
+        (
+            {"head": "MultiLabelLinearClsHead", "loss": {"type": "CrossEntropyLoss"}},
+            SEVERAL,
+            "does not take several labels: CrossEntropyLoss takes their rows as probabilities; set use_sigmoid=True",
+        ),
+        (
+            {"head": "MultiLabelLinearClsHead", "loss": {"type": "LabelSmoothLoss", "label_smooth_val": 0.1}},
+            SEVERAL,
+            "LabelSmoothLoss takes their rows as probabilities; set mode='multi_label'",
+        ),
         ({"loss": SIGMOID}, ONE, "the loss of LinearClsHead does not take one label an image: CrossEntropyLoss: label"),
         ({"loss": SOFT}, ONE, "the loss of LinearClsHead does not take one label an image"),
         ({"loss": {"type": "CrossEntropyLoss", "class_weight": [1.0, 2.0]}}, ONE, "class_weight has 2 values"),
@@ -146,6 +157,37 @@ def test_images_of_another_shape(backbone, val, message):
         return
     with pytest.raises(UserError, match=rf"^data\.val.*{message}"):
         made.check(dataset(**val), "data.val")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"patch_size": 0},
+            r"backbone\.patch_embed\.projection: a kernel of shape \(0, 0, 1, 4\); expected sizes",
+        ),
+        ({"arch": {**MIXER["arch"], "embed_dims": 0}}, r"patch_embed\.projection: a kernel of shape \(4, 4, 1, 0\)"),
+        (
+            {"arch": {**MIXER["arch"], "tokens_mlp_dims": -1}},
+            "model: cannot be built with these arguments: Type",
+        ),
+    ],
+)
+def test_arguments_that_the_layers_refuse(arguments, message):
+    with pytest.raises(UserError, match=message):
+        network(backbone={**MIXER, **arguments}, neck={"type": "GlobalAveragePooling", "dim": 1})
+
+
+def test_an_error_in_code_of_the_users_own_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        network(backbone={"type": f"{__name__}:Failing"})
+
+
+class Failing(nn.Module):
+    """A backbone with a mistake in it."""
+
+    def __call__(self, images, train=False):
+        return images / (1 // 0)
 
 
 def test_all_problems_are_named_at_once():

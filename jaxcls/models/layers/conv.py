@@ -128,7 +128,13 @@ def _parameter(
     shape: tuple[int, ...],
     init: Initializer | None = None,
 ) -> Array:
-    """A float32 parameter that starts as `init`, else as `init_cfg` says, else as PyTorch would."""
+    """A float32 parameter that starts as `init`, else as `init_cfg` says, else as PyTorch would.
+
+    Raises:
+        UserError: it would be empty.
+    """
+    if min(shape) < 1:
+        raise UserError(f"{'.'.join(layer.path)}: a {name} of shape {shape}; expected sizes from 1")
 
     def start(key: Array) -> Array:
         chosen = init or from_init_cfg(layer, layer_types, default, is_bias=name == "bias")

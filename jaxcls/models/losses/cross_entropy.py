@@ -49,6 +49,11 @@ class CrossEntropyLoss(Loss):
             if getattr(self, name) not in (None, BALANCED):
                 object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
 
+    @property
+    def for_several_labels(self) -> str:
+        """`use_sigmoid`; with `use_soft` rows are meant to be probabilities."""
+        return "" if self.use_sigmoid or self.use_soft else "use_sigmoid=True"
+
     def unreduced(self, logits: jax.Array, label: jax.Array) -> jax.Array:
         """(N, K) with `use_sigmoid`, else (N,)."""
         if self.use_sigmoid:

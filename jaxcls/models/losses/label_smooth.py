@@ -45,6 +45,11 @@ class LabelSmoothLoss(Loss):
         if self.mode not in SMOOTHING_MODES:
             raise UserError(f"mode: {self.mode!r} is not one of {', '.join(SMOOTHING_MODES)}")
 
+    @property
+    def for_several_labels(self) -> str:
+        """The mode for them."""
+        return "" if self.mode == "multi_label" else "mode='multi_label'"
+
     def unreduced(self, logits: jax.Array, label: jax.Array) -> jax.Array:
         """(N, K) in mode `multi_label`, else (N,)."""
         num_classes = logits.shape[-1]

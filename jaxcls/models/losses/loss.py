@@ -157,6 +157,11 @@ class Loss(abc.ABC):
         except UserError as error:
             raise UserError(f"{type(self).__name__}: {error}") from error
 
+    @property
+    def for_several_labels(self) -> str:
+        """The argument without which rows of several labels are taken as probabilities; empty where they are not."""
+        return ""
+
     @abc.abstractmethod
     def unreduced(self, logits: jax.Array, label: jax.Array) -> jax.Array:
         """The loss of each sample (N,) or each element (N, K), for float32 logits (N, K)."""
