@@ -123,7 +123,7 @@ def test_an_auxiliary_classifier_counts_where_asked_for():
 def test_inception_trains_its_auxiliary_classifier():
     model = {"type": "ImageClassifier", "backbone": {"type": "InceptionV3", "num_classes": 8, "aux_logits": True}}
     made = build_classifier({**model, "neck": None, "head": {"type": "ClsHead", "aux_weight": 0.4}})
-    images, labels = np.zeros((2, 128, 128, 3), np.float32), np.zeros(2, np.int32)
+    images, labels = np.zeros((2, 299, 299, 3), np.float32), np.zeros(2, np.int32)
     variables, rngs = jax.eval_shape(made.init, jax.random.key(0), images), {"dropout": jax.random.key(0)}
     forward = partial(made.apply, method="forward_train", rngs=rngs, mutable=["batch_stats"])
     losses, _ = jax.eval_shape(forward, variables, images, labels)
