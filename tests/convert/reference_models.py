@@ -99,8 +99,8 @@ def timm(name, **options):
     return lambda package: package.create_model(name, num_classes=CLASSES, **options)
 
 
-def torchvision(name):
-    return lambda package: getattr(package.models, name)(num_classes=CLASSES)
+def torchvision(name, **options):
+    return lambda package: getattr(package.models, name)(num_classes=CLASSES, **options)
 
 
 RESNET_TRANSFORMERS = transformers("ResNet", depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic")
@@ -255,7 +255,9 @@ for name, theirs in {
 of_the_zoo("efficientnet_b0.torchvision", torchvision("efficientnet_b0"), "efficientnet_b0", **SAME)
 of_the_zoo("efficientnet_b1.torchvision", torchvision("efficientnet_b1"), "efficientnet_b1", **SAME)
 of_the_zoo("efficientnetv2_s.torchvision", torchvision("efficientnet_v2_s"), "efficientnetv2_s", conv_cfg=None)
-of_the_zoo("inception_v3.torchvision", torchvision("inception_v3"), "inception_v3", 299, aux_logits=True)
+of_the_zoo(
+    "inception_v3.torchvision", torchvision("inception_v3", init_weights=False), "inception_v3", 299, aux_logits=True
+)
 CASES["swinv2.torchvision"] = Case(
     "torchvision", torchvision_swin_v2, classifier("SwinTransformerV2", 64, arch=SWINV2), 256, "torchvision"
 )

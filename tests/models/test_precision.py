@@ -16,13 +16,13 @@ from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.models import backbones
+from jaxcls.models.layers import BatchNorm
 from tests.models.families import FAMILIES, classifier, images
 from tests.models.filled import filled
 
 EIGHT = len(jax.devices())
 ONE = Parallel(devices=jax.devices()[:1])
-
-
+WITHOUT_NORM_EVAL = ("InceptionV3",)  # float32 with rounded weights and images: a cosine of 0.05
 SHARDED = ("ResNet", "VisionTransformer")  # two that differ as much as can be
 
 
@@ -30,8 +30,10 @@ def batch(name):
     return {"image": images(name, EIGHT), "label": np.arange(EIGHT, dtype=np.int32) % 8}
 
 
-def stable(name):
+def stable(name, monkeypatch):
     """Statistics of few images make some networks chaotic; the running ones do not."""
+    if name in WITHOUT_NORM_EVAL:
+        monkeypatch.setattr(BatchNorm, "__call__", lambda self, x, _=False, of=BatchNorm.__call__: of(self, x, False))
     takes = "norm_eval" in getattr(backbones, name).__dataclass_fields__
     return {"norm_eval": True} if takes and not FAMILIES[name].exact else {}
 
@@ -44,7 +46,7 @@ CASES = [(name, Parallel("jit")) for name in SHARDED] + [
 @pytest.mark.parametrize(("name", "parallel"), CASES)
 def test_a_training_step(name, parallel, monkeypatch):
     monkeypatch.setattr(parallel_module, "_MIN_SHARDED_SIZE", 1)
-    made, data, tx = classifier(name, **stable(name)), batch(name), optax.sgd(0.1)
+    made, data, tx = classifier(name, **stable(name, monkeypatch)), batch(name), optax.sgd(0.1)
     variables = filled(made, data["image"])
 
     def run(precision, parallel):
@@ -57,7 +59,8 @@ def test_a_training_step(name, parallel, monkeypatch):
         return float(log_vars["loss"]), jax.tree.map(np.subtract, jax.device_get(state.params), variables["params"])
 
     (loss, moves), (expected_loss, expected) = run("bfloat16", parallel), run("float32", ONE)
-    assert not [jax.tree_util.keystr(path) for path, move in jax.tree.leaves_with_path(moves) if not np.any(move)]
+    still = {tuple(key.key for key in path) for path, move in jax.tree.leaves_with_path(moves) if not np.any(move)}
+    assert not [path for path in still if not made.is_frozen(path)]
     assert loss == pytest.approx(expected_loss, rel=0.03)
     assert loss != expected_loss
     (found, _), (wanted, _) = ravel_pytree(moves), ravel_pytree(expected)
@@ -70,8 +73,8 @@ def test_a_training_step(name, parallel, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
-def test_two_devices_take_the_same_step_as_one(name):
-    made, data, tx = classifier(name, **stable(name)), batch(name), optax.sgd(0.1)
+def test_two_devices_take_the_same_step_as_one(name, monkeypatch):
+    made, data, tx = classifier(name, **stable(name, monkeypatch)), batch(name), optax.sgd(0.1)
     variables = filled(made, data["image"])
 
     def run(parallel):
