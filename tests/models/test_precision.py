@@ -60,7 +60,7 @@ def test_a_training_step(name, parallel, monkeypatch):
 
     (loss, moves), (expected_loss, expected) = run("bfloat16", parallel), run("float32", ONE)
     still = {tuple(key.key for key in path) for path, move in jax.tree.leaves_with_path(moves) if not np.any(move)}
-    assert not [path for path in still if not made.is_frozen(path)]
+    assert not [p for p in still if not made.is_frozen(p) and not ".".join(p).endswith(FAMILIES[name].unused)]
     assert loss == pytest.approx(expected_loss, rel=0.03)
     assert loss != expected_loss
     (found, _), (wanted, _) = ravel_pytree(moves), ravel_pytree(expected)
