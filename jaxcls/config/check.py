@@ -82,7 +82,8 @@ class Keys:
         yield from unknown_keys(node, self.parts, where)
         if missing := [key for key in self.required if node.get(key) is None]:
             yield f"{where} lacks {', '.join(missing)}; required are {', '.join(self.required)}"
-        yield from _of_parts(node, self.parts, where)
+        given = {key: value for key, value in node.items() if key not in missing}
+        yield from _of_parts(given, self.parts, where)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_config_dicts_and_arrays_become_plain():
     ("path", "value", "message"),
     [
         ("optimzer", {}, r"config has no key 'optimzer'; did you mean 'optimizer'"),
-        ("runner", None, r"config lacks runner; required are model, data, optimizer, runner"),
+        ("runner", None, r"^config lacks runner; required are model, data, optimizer, runner$"),
         ("runner.max_epoch", 3, r"runner: EpochBasedRunner has no argument 'max_epoch'; did you mean 'max_epochs'"),
         ("runner.max_epochs", 0, r"runner\.max_epochs: 0; expected a whole number from 1"),
         ("runner.type", "EpochRunner", r"runner\.type: 'EpochRunner' is not in .*did you mean 'EpochBasedRunner'"),
