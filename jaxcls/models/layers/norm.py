@@ -64,6 +64,9 @@ class BatchNorm(Norm):
     Attributes:
         scale_init: initial scale, whatever `init_cfg` says.
         use_running_average: whether the running statistics are used, and kept, in training too.
+
+    Raises:
+        UserError: in training there is one value a channel, which less its mean is always 0.
     """
 
     momentum: float = 0.1
@@ -80,7 +83,12 @@ class BatchNorm(Norm):
         scale, bias = self.scale_and_bias(channels, self.scale_init)
         if train and not self.use_running_average:
             mean, var, count = self._batch_statistics(x.astype(jnp.float32))
-            unbiased = var * (count / max(count - 1, 1))
+            if count == 1:
+                where = ".".join(self.path) or "BatchNorm"
+                raise UserError(
+                    f"{where}: one value a channel to train on; give each device several images, or larger ones"
+                )
+            unbiased = var * (count / (count - 1))
             running_mean.value += self.momentum * (lax.stop_gradient(mean) - running_mean.value)
             running_var.value += self.momentum * (lax.stop_gradient(unbiased) - running_var.value)
         else:

@@ -23,6 +23,14 @@ def test_batch_norm_moves_towards_the_unbiased_variance():
     np.testing.assert_allclose(y, expected.reshape(X.shape), atol=2e-6)
 
 
+def test_batch_norm_refuses_to_train_on_one_value_a_channel():
+    layer, x = BatchNorm(), X[:1, :1, :1]
+    variables = layer.init(jax.random.key(0), x)
+    with pytest.raises(UserError, match="BatchNorm: one value a channel to train on; give each device several images"):
+        layer.apply(variables, x, True, mutable=["batch_stats"])
+    assert layer.apply(variables, x).shape == x.shape
+
+
 def test_batch_norm_evaluates_with_running_statistics():
     layer = BatchNorm(eps=1e-3)
     variables = layer.init(jax.random.key(0), X)
