@@ -17,7 +17,7 @@ from jaxcls.serve.app import Service
 from jaxcls.serve.limits import Limits
 
 HEADER_SECONDS = 10.0
-_LAST_CALL = 0.3  # seconds in which requests that are on their way come in
+_TURNS, _TURN = 30, 0.01  # in which requests that are on their way come in: turns of the event loop, seconds of each
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -69,10 +69,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """First the answers tell clients to close their connections, then nobody is let in, then all ends."""
         self._service.is_stopping = True
-        await asyncio.sleep(_LAST_CALL)
+        await _last_call()
         for server in self.servers:
             server.close()
-        await asyncio.sleep(_LAST_CALL)
+        await _last_call()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -81,6 +81,12 @@ class Server(uvicorn.Server):
         with super().capture_signals():
             yield
             self._captured_signals.clear()
+
+
+async def _last_call() -> None:
+    """Not a number of seconds: on a busy machine what is on its way takes as much longer as a turn does."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(_TURN)
 
 
 def bind(host: str, port: int) -> socket.socket:
