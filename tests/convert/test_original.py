@@ -67,6 +67,7 @@ def test_there_and_back(tmp_path, key):
     np.testing.assert_array_equal(logits(again.eval(), images, torch), expected)
 
 
+@pytest.mark.filterwarnings("ignore:This overload of add_ is deprecated")  # within MMCV
 def test_averages(tmp_path):
     """EMAHook saves what it has averaged under the plain names, and the raw weights as buffers."""
     torch, runner = pytest.importorskip("torch"), pytest.importorskip("mmcv.runner")
