@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import cv2
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
 
+import jaxcls
 from jaxcls.errors import UserError
 from tests.engine.tiny import Tiny, model, train
 
@@ -36,6 +39,28 @@ def test_scores_that_are_not_finite_are_never_the_best(tmp_path, save_best):
     assert line["support"] == 64
     text = next(tmp_path.glob("work/*.log")).read_text()
     assert "WARNING - 64 of 64 images have scores that are not finite: metrics are NaN" in text
+
+
+class Silent(Tiny):
+    """Of NaN it makes 0, as XLA's fusions of ReLU and pooling do on a CPU."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        (x,) = super().__call__(x, train)
+        return (jnp.where(x > 0, x, 0.0),)
+
+
+def test_a_network_with_weights_that_are_not_finite_has_no_scores():
+    made = jaxcls.build_classifier(model() | {"backbone": {"type": "tests.engine.test_evaluation:Silent"}})
+    images = np.ones((8, 8, 8, 3), np.float32)
+    variables = jax.tree.map(np.array, jax.jit(made.init)(jax.random.key(0), images))
+    step = jaxcls.make_eval_step(made, preprocess=lambda images: images)
+    batch = {"image": images, "label": np.zeros(8, np.int32), "mask": np.ones(8, np.float32)}
+    assert np.isfinite(step(variables, batch)[0]).all()
+    jax.tree.leaves(variables["params"]["backbone"])[0][...] = np.nan
+    scores, log_vars = step(variables, batch)
+    assert np.isnan(scores).all()
+    assert np.isnan(log_vars["loss"])
 
 
 def multi_label(tmp_path, **evaluation):

@@ -102,11 +102,15 @@ class Precision:
         """
         if scale is None:
             grads, aux = collectives.pmean(jax.grad(loss_fn, has_aux=True)(params))
-            finite = jax.tree.reduce(jnp.logical_and, jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), grads))
-            return grads, aux, finite, None
+            return grads, aux, all_finite(grads), None
         axis = collectives.BATCH_AXIS if collectives.axis_is_bound() else None
         scaled = scale.value_and_grad(loss_fn, has_aux=True, axis_name=axis)(params)
         return scaled.grad, collectives.pmean(scaled.aux[1]), scaled.finite, scaled.dynamic_scale
+
+
+def all_finite(tree: PyTree) -> Array:
+    """Whether all values of all leaves are finite, a bool scalar."""
+    return jax.tree.reduce(jnp.logical_and, jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), tree))
 
 
 def build_precision(config: str | Mapping[str, Any]) -> Precision:

@@ -20,7 +20,7 @@ from jaxcls.engine.step.ema import Ema
 from jaxcls.engine.step.inputs import Inputs, to_float
 from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
-from jaxcls.engine.step.precision import Precision
+from jaxcls.engine.step.precision import Precision, all_finite
 from jaxcls.engine.step.teacher import Teacher
 from jaxcls.engine.step.train_state import TrainState
 from jaxcls.models.layers.norm import FROZEN
@@ -201,6 +201,9 @@ def make_eval_step(
         several: dict[str, Any] = {"average": average} if isinstance(images, list) else {}
         labels = soften(batch["label"]) if soften is not None else batch["label"]
         scores, losses = classifier.apply(variables, images, labels, mask, method="evaluate", **several)
+        # On a CPU, XLA may take max(NaN, 0) for 0, and give scores to a network that has none.
+        finite = all_finite(variables)
+        scores, losses = jax.tree.map(lambda value: jnp.where(finite, value, jnp.nan), (scores, losses))
         count = jnp.sum(mask)
         total = jnp.maximum(collectives.psum(count), 1.0)
         _, log_vars = parse_losses(losses)
