@@ -6,7 +6,7 @@
     python evaluate.py --ckpt=resnet50.pth --config=configs/resnet.py:imagenet2012
 
 The last line on standard output is one JSON object, metric name to number; a vector is a list, the confusion matrix a
-list of rows (docs/metrics.md).
+list of rows (docs/metrics.md). An installed jaxcls has it as `jaxcls evaluate`.
 """
 
 from __future__ import annotations

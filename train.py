@@ -4,6 +4,7 @@
     python train.py --config=configs/resnet.py:cifar10 --workdir=DIR --config.optimizer.lr=0.05
     python train.py --config=configs/resnet.py:cifar10 --workdir=DIR --resume
 
+An installed jaxcls has it as `jaxcls train`, and takes recipes by their names: `--config=resnet:cifar10`.
 The work directory gets the logs, the config and the checkpoints; evaluate.py needs no more than it.
 """
 

@@ -21,7 +21,9 @@ _OVERRIDES = "config.KEY"
 
 def define_config(text: str) -> None:
     """Defines `--config` and `--config.KEY=VALUE`, which `given_config` reads."""
-    flags.DEFINE_string("config", None, f"{text}: FILE.py or FILE.py:ARGUMENT, or a saved config.json.")
+    flags.DEFINE_string(
+        "config", None, f"{text}: FILE.py, a recipe's name, FILE.py:ARGUMENT or NAME:ARGUMENT, or a saved config.json."
+    )
     flags.DEFINE_multi_string(
         _OVERRIDES,
         [],

@@ -20,21 +20,22 @@ from jaxcls.config.overrides import Override, changed
 from jaxcls.config.saved import load_config
 from jaxcls.errors import UserError, close_names
 from jaxcls.paths import expand
+from jaxcls.shipped import shipped
 
 
 def load_recipe(given: str, overrides: Iterable[Override] = ()) -> dict[str, Any]:
     """The config that a recipe gives, as plain dicts and tuples.
 
     Args:
-        given: a Python file with a function `get_config`, `FILE:ARGUMENT` for its argument, or a saved `config.json`.
+        given: a Python file with a function `get_config`, `FILE:ARGUMENT` for its argument, or a saved `config.json`;
+            the name of a recipe in `configs/` stands for its file.
         overrides: what the command line changes in it.
 
     Raises:
         UserError: there is no such file, it fails, gives no config, or cannot be changed so.
     """
     file, colon, argument = given.partition(":")
-    path = expand(file)
-    _check_file(path, file, given)
+    path = _found(file, given)
     with _dotted_keys():
         config = load_config(path) if path.suffix == ".json" else _call(path, [argument] if colon else [], given)
         config = changed(_thawed(config), overrides)
@@ -44,15 +45,23 @@ def load_recipe(given: str, overrides: Iterable[Override] = ()) -> dict[str, Any
         raise UserError(f"--config={given}: {user_code.describe(error)}") from error
 
 
-def _check_file(path: Path, file: str, given: str) -> None:
+def _found(file: str, given: str) -> Path:
+    """The path of a recipe by its name, else of a file."""
+    recipes = {recipe.stem: recipe for recipe in shipped("configs").glob("*.py")}
+    if file in recipes:
+        return recipes[file]
+    path = expand(file)
     if path.is_dir():
         raise UserError(f"--config={given}: a folder; expected a recipe in it, or its config.json")
+    if not path.is_file() and file.isidentifier():
+        raise UserError(f"--config={given}: no recipe; {close_names(file, recipes)}")
     if not path.is_file():
         others = sorted(str(Path(file).parent / other.name) for other in path.parent.glob("*.py"))
         hint = f"; {close_names(file, others)}" if others else ""
         raise UserError(f"--config={given}: No such file or directory: {file!r}{hint}")
     if path.suffix not in (".py", ".json"):
         raise UserError(f"--config={given}: expected a Python file with get_config(), or a saved config.json")
+    return path
 
 
 @contextlib.contextmanager

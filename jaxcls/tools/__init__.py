@@ -1,1 +1,1 @@
-"""What a user runs beside training: `python -m jaxcls.tools.NAME`."""
+"""What a user runs beside training: `jaxcls NAME`, or `python -m jaxcls.tools.NAME`."""

@@ -22,7 +22,7 @@ class CommandLine(argparse.ArgumentParser):
     """
 
     def __init__(self, doc: str = "", name: str | None = None, **options: Any) -> None:
-        options.setdefault("prog", f"python -m jaxcls.tools.{name}")
+        options.setdefault("prog", sys.argv[0] if sys.argv[0] == f"jaxcls {name}" else f"python -m jaxcls.tools.{name}")
         style = argparse.RawDescriptionHelpFormatter
         super().__init__(description=doc, allow_abbrev=False, formatter_class=style, **options)
 

@@ -7,6 +7,7 @@ import pytest
 
 from jaxcls.config import complete, load_config, load_recipe, save_config
 from jaxcls.errors import UserError
+from jaxcls.shipped import shipped
 
 SMALL = "from tests import recipe\n\n\ndef get_config():\n    config = recipe.get_config()\n"
 
@@ -166,3 +167,15 @@ def test_saved_configs(tmp_path):
         load_config(tmp_path / "config.json")
     with pytest.raises(UserError, match="does not exist"):
         load_config(tmp_path / "other.json")
+
+
+def test_a_recipe_of_the_package_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("lenet5:fashion_mnist") == load_recipe(f"{shipped('configs')}/lenet5.py:fashion_mnist")
+
+
+def test_an_unknown_name_gets_the_close_ones():
+    with pytest.raises(
+        UserError, match=r"--config=resnt:cifar10: no recipe; did you mean 'resnet' .*Allowed: alexnet, "
+    ):
+        load_recipe("resnt:cifar10")
