@@ -36,7 +36,7 @@ def installed(names):
 def test_every_dependency_is_listed():
     named = {name_of(text) for text in PROJECT["dependencies"]}
     assert named == set(DIRECT) - {"package", "---"}
-    extras = {extra for extra in PROJECT["optional-dependencies"] if extra not in ("test", "dev", "docs")}
+    extras = {extra for extra in PROJECT["optional-dependencies"] if extra not in ("test", "dev", "docs", "notebooks")}
     assert all(f"`{extra}`" in PAGE for extra in extras)
 
 
