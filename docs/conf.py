@@ -18,7 +18,9 @@ myst_heading_anchors = 4
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
+autodoc_inherit_docstrings = False
 napoleon_google_docstring = True
+napoleon_use_ivar = True
 napoleon_numpy_docstring = False
 suppress_warnings = ["misc.highlighting_failure"]  # JSON with an ellipsis in it
 
@@ -30,7 +32,7 @@ def _files_of_the_repository(app, docname, source):
 
 def _as_markdown(app, what, name, obj, options, lines):
     """Docstrings have single backquotes for code, as Markdown does."""
-    lines[:] = [re.sub(r"(?<![`:])`([^`\n]+)`(?![`_])", r"``\1``", line) for line in lines]
+    lines[:] = re.sub(r"(?<![`:])`([^`]+)`(?![`_])", r"``\1``", "\n".join(lines)).split("\n")
 
 
 def setup(app):
