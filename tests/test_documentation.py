@@ -21,7 +21,16 @@ PAGES = sorted(DOCS.glob("*.md"))
 ALL = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 # in this order, in one folder: later ones use the pictures and runs of earlier ones
-GUIDES = ("own_data", "fine_tuning", "imbalance", "multi_label", "distributed", "reproducibility", "performance")
+GUIDES = (
+    "own_data",
+    "five_tasks",
+    "fine_tuning",
+    "imbalance",
+    "multi_label",
+    "distributed",
+    "reproducibility",
+    "performance",
+)
 PLAIN = ("flax_and_optax", "training_step")
 
 
