@@ -18,7 +18,8 @@ import sys
 
 from jaxcls import __version__
 from jaxcls.errors import close_names
-from jaxcls.tools.commands import COMMANDS, NAMES, SCRIPTS, recipes, source, summary
+from jaxcls.shipped import recipes
+from jaxcls.tools.commands import COMMANDS, NAMES, SCRIPTS, source, summary
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from jaxcls.config.overrides import Override, changed
 from jaxcls.config.saved import load_config
 from jaxcls.errors import UserError, close_names
 from jaxcls.paths import expand
-from jaxcls.shipped import shipped
+from jaxcls.shipped import recipes
 
 
 def load_recipe(given: str, overrides: Iterable[Override] = ()) -> dict[str, Any]:
@@ -47,14 +47,14 @@ def load_recipe(given: str, overrides: Iterable[Override] = ()) -> dict[str, Any
 
 def _found(file: str, given: str) -> Path:
     """The path of a recipe by its name, else of a file."""
-    recipes = {recipe.stem: recipe for recipe in shipped("configs").glob("*.py")}
-    if file in recipes:
-        return recipes[file]
+    named = recipes()
+    if file in named:
+        return named[file]
     path = expand(file)
     if path.is_dir():
         raise UserError(f"--config={given}: a folder; expected a recipe in it, or its config.json")
     if not path.is_file() and file.isidentifier():
-        raise UserError(f"--config={given}: no recipe; {close_names(file, recipes)}")
+        raise UserError(f"--config={given}: no recipe; {close_names(file, named)}")
     if not path.is_file():
         others = sorted(str(Path(file).parent / other.name) for other in path.parent.glob("*.py"))
         hint = f"; {close_names(file, others)}" if others else ""

@@ -220,7 +220,7 @@ def _traced(classifier: nn.Module, images: jax.ShapeDtypeStruct) -> tuple[jax.Sh
         return jax.eval_shape(classifier.init_with_output, jax.random.key(0), images)
     except UserError:
         raise
-    except Exception as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         if user_code.frames(error):
             raise
         raise UserError(f"model: cannot be built with these arguments: {user_code.describe(error)}") from error

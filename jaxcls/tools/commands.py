@@ -32,11 +32,6 @@ def summary(name: str) -> str:
     return (ast.get_docstring(_tree(name)) or "").partition("\n")[0]
 
 
-def recipes() -> list[str]:
-    """The names of the recipes, which `--config` takes."""
-    return sorted(file.stem for file in shipped("configs").glob("*.py"))
-
-
 def options(name: str) -> list[str]:
     """The flags and choices that a command defines, sorted."""
     return sorted({option for call in ast.walk(_tree(name)) if isinstance(call, ast.Call) for option in _defined(call)})

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
+from jaxcls.shipped import recipes
 from jaxcls.tools.command_line import CommandLine, start
-from jaxcls.tools.commands import NAMES, options, recipes
+from jaxcls.tools.commands import NAMES, options
 
 # bash ends a word at "=" and ":", so that --config=resnet:cifar10 are five
 _BASH = Template("""\

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from jaxcls import __main__ as command
-from jaxcls.shipped import shipped
-from jaxcls.tools.commands import COMMANDS, NAMES, SCRIPTS, options, recipes, summary
+from jaxcls.shipped import recipes, shipped
+from jaxcls.tools.commands import COMMANDS, NAMES, SCRIPTS, options, summary
 from jaxcls.tools.completion import script
 from tests.commands import ROOT
 
