@@ -17,6 +17,7 @@ from jaxcls.api import train_model
 from jaxcls.builder import as_json, plain
 from jaxcls.config import Override, complete
 from jaxcls.config.overrides import changed
+from jaxcls.engine import compilation
 from jaxcls.engine.hooks import EvalHook
 from jaxcls.errors import UserError, close_names
 from jaxcls.inspect.folds import fold_of
@@ -206,6 +207,8 @@ class Tuning:
                 raise
             trial.error = str(error).splitlines()[0]
             return
+        finally:
+            compilation.forget()
         self.number = self._compared(runner)
         trial.scores.append(float(Log(workdir).curves(self.number.name)["val"].y[-1]))
         done.write_text(json.dumps({"flags": trial.flags, "score": trial.scores[-1], "number": list(self.number)}))

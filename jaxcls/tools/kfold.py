@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from jaxcls.api import train_model
+from jaxcls.engine import compilation
 from jaxcls.errors import UserError
 from jaxcls.inspect.folds import fold_of
 from jaxcls.inspect.logs import Log
@@ -35,7 +36,10 @@ def train_folds(
     """
     configs = {fold: fold_of(config, fold, num_splits, stratified) for fold in folds}
     for fold, one in configs.items():
-        train_model({**one, "seed": one["seed"] + fold}, workdir / f"fold{fold}", resume=True)
+        try:
+            train_model({**one, "seed": one["seed"] + fold}, workdir / f"fold{fold}", resume=True)
+        finally:
+            compilation.forget()
 
 
 def summary(workdir: Path, num_splits: int) -> dict[str, list[float]]:

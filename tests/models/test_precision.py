@@ -10,6 +10,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import jaxcls
+from jaxcls.engine import compilation
 from jaxcls.engine.step import parallel as parallel_module
 from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
@@ -24,6 +25,13 @@ EIGHT = len(jax.devices())
 ONE = Parallel(devices=jax.devices()[:1])
 WITHOUT_NORM_EVAL = ("InceptionV3",)  # float32 with rounded weights and images: a cosine of 0.05
 SHARDED = ("ResNet", "VisionTransformer")  # two that differ as much as can be
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """A process has room for about sixty of these programs (`jaxcls.engine.compilation.forget`)."""
+    yield
+    compilation.forget()
 
 
 def batch(name):
