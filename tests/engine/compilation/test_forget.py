@@ -35,7 +35,8 @@ def trainings_of_one_step(monkeypatch):
 
 
 def test_a_trial_leaves_nothing(tmp_path):
-    search = tuning.Tuning(tiny.config(), tmp_path, [tuning.parsed("optimizer.lr=1e-3..1e-1")], count=3, eta=3, length=2)
+    rate = tuning.parsed("optimizer.lr=1e-3..1e-1")
+    search = tuning.Tuning(tiny.config(), tmp_path, [rate], count=3, eta=3, length=2)
     for trial in search.trials:
         search._train(trial, tmp_path / str(trial.index), 1)
     gc.collect()
