@@ -74,7 +74,7 @@ class ImageClassifier(nn.Module):
         try:
             return self.backbone(images, train)
         except ImageSizeError as error:
-            size, least = "x".join(map(str, images.shape[1:3])), least_size(self.backbone, images.shape[-1])
+            size, least = "x".join(map(str, images.shape[1:3])), least_size(self.backbone, images.shape)
             hint = f"the least size is {least}x{least}" if least else "and so are all others"
             raise UserError(f"{name}: images of {size} pixels are too small, {hint} ({error})") from error
 
@@ -194,24 +194,29 @@ class ImageClassifier(nn.Module):
         return self.backbone.resize_on_load(path[1:], value, shape) if path[0] == "backbone" else value
 
 
-def least_size(backbone: nn.Module, channels: int, most: int = 1024) -> int | None:
-    """The least side of square images that a backbone takes, in pixels; None where `most` is still too small.
+def least_size(backbone: nn.Module, refused: tuple[int, ...], most: int = 1024) -> int | None:
+    """The least side of square images that a backbone takes, in pixels; None where none up to `most` will do.
 
     It is found by trying shapes, without computing.
+
+    Args:
+        backbone: the module.
+        refused: shape (N, H, W, C) of images that are too small for it.
+        most: where the search ends, in pixels.
     """
     free = backbone.clone(parent=None)
 
     def is_enough(side: int) -> bool:
-        images = jax.ShapeDtypeStruct((1, side, side, channels), jnp.float32)
+        images = jax.ShapeDtypeStruct((1, side, side, refused[-1]), jnp.float32)
         try:
             jax.eval_shape(free.init, jax.random.key(0), images)
         except UserError:
             return False
         return True
 
-    too_small, enough = 0, 1
-    while not is_enough(enough):
-        too_small, enough = enough, 2 * enough
+    too_small, further = min(refused[1:3]), 1
+    while not is_enough(enough := too_small + further):
+        too_small, further = enough, 2 * further
         if too_small >= most:
             return None
     while enough - too_small > 1:

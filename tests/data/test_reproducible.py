@@ -59,7 +59,14 @@ def test_a_batch_is_a_function_of_its_number(batches, expected):
 
 
 @pytest.mark.parametrize(
-    ("num_workers", "worker_type"), [(0, "thread"), (2, "thread"), (4, "thread"), (2, "process"), (4, "process")]
+    ("num_workers", "worker_type"),
+    [
+        (0, "thread"),
+        (2, "thread"),
+        (4, "thread"),
+        (2, "process"),
+        pytest.param(4, "process", marks=pytest.mark.slow),
+    ],
 )
 def test_neither_workers_nor_resuming_change_a_byte(batches, expected, num_workers, worker_type):
     assert digests(batches, 0, 100, num_workers, worker_type) == expected

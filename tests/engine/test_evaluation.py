@@ -25,7 +25,7 @@ class Diverged(Tiny):
         return (x if train else x * np.nan,)
 
 
-@pytest.mark.parametrize("save_best", ["accuracy_top-1", "log_loss", "auto"])
+@pytest.mark.parametrize("save_best", ["accuracy_top-1", pytest.param("log_loss", marks=pytest.mark.slow), "auto"])
 def test_scores_that_are_not_finite_are_never_the_best(tmp_path, save_best):
     runner = train(
         tmp_path / "work",

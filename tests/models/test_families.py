@@ -23,6 +23,11 @@ from tests.models.filled import values
 conv2d_module = importlib.import_module("jaxcls.models.layers.conv2d")
 MISTAKES = [(name, *mistake) for name, family in FAMILIES.items() for mistake in family.wrong]
 FREEZING = [(name, stages) for name, family in FAMILIES.items() for stages in family.frozen]
+# As many stages as can be; fewer are slow.
+MOST_FROZEN = [
+    pytest.param(name, stages, marks=[pytest.mark.slow] * (stages != max(FAMILIES[name].frozen)))
+    for name, stages in FREEZING
+]
 CHECKPOINTED = [name for name, family in FAMILIES.items() if family.checkpointed]
 
 
@@ -144,13 +149,17 @@ def below(prefixes, tree):
 
 
 @pytest.mark.parametrize(("name", "stages"), FREEZING)
-def test_frozen_stages(name, stages):
+def test_parameters_of_frozen_stages(name, stages):
     made, prefixes = classifier(name, frozen_stages=stages), FAMILIES[name].frozen[stages]
     parameters = paths(shapes(name)["params"])
     assert {path for path in parameters if made.is_frozen(path)} == below(prefixes, parameters)
     assert not prefixes or below(prefixes, parameters)
+
+
+@pytest.mark.parametrize(("name", "stages"), MOST_FROZEN)
+def test_statistics_of_frozen_stages(name, stages):
     _, kept = trace(name, frozen_stages=stages)
-    assert {path for path in kept if kept[path]} == below(prefixes, kept)
+    assert {path for path in kept if kept[path]} == below(FAMILIES[name].frozen[stages], kept)
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if "norm_eval" in fields(name)])
@@ -159,10 +168,10 @@ def test_norm_eval_keeps_the_statistics(name):
     assert all(kept) if FAMILIES[name].norm_eval else not any(kept)
 
 
+@pytest.mark.parametrize("train", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CHECKPOINTED)
-def test_activation_checkpointing_wraps_every_block_in_training_alone(name):
-    counts = [str(trace(name, train, with_cp=True)[0]).count("prevent_cse") for train in (True, False)]
-    assert counts == [FAMILIES[name].checkpointed, 0]
+def test_activation_checkpointing_wraps_every_block_in_training_alone(name, train):
+    assert str(trace(name, train, with_cp=True)[0]).count("prevent_cse") == train * FAMILIES[name].checkpointed
 
 
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.least])
@@ -187,6 +196,22 @@ def test_alexnets_classifier_takes_the_size_of_its_weights(side, fits):
         return
     with pytest.raises(UserError, match=f"AlexNet: images of {side}x{side} pixels; with num_classes it needs 224x224"):
         jax.eval_shape(made.init, KEY, images)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "message"),
+    [
+        ("LeViT", 2, r"LeViT: images of \d+x\d+ patches; img_size="),
+        ("LeViT", 0.5, r"LeViT: images of \d+x\d+ patches; img_size="),
+        ("BEiTViT", 2, r"BEiTViT: images of \d+x\d+ patches; img_size="),
+        ("EfficientFormer", 2, r"EfficientFormer: attention needs a feature map of \dx\d, got one of \d+ places"),
+        ("DaViT", 1.25, r"DaViT: a feature map of \dx\d cannot be halved; take images of other sizes"),
+    ],
+)
+def test_a_size_that_is_another_is_not_called_too_small(name, factor, message):
+    side = int(factor * FAMILIES[name].size)
+    with pytest.raises(UserError, match=f"^{message}"):
+        jax.eval_shape(classifier(name).init, KEY, jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32))
 
 
 @pytest.mark.parametrize(("name", "arguments", "message"), MISTAKES)

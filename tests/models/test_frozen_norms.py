@@ -48,7 +48,7 @@ def is_norm(name):
     return any(part.startswith(("bn", "norm")) or part == "downsample" for part in name.split(".")[1:-1])
 
 
-@pytest.mark.parametrize("name", ["ResNet_CIFAR", "SwinTransformer"])
+@pytest.mark.parametrize("name", ["ResNet_CIFAR", pytest.param("SwinTransformer", marks=pytest.mark.slow)])
 def test_they_stay_and_all_others_move(name):
     kind = {"type": "BN"} if name.startswith("ResNet") else {"type": "LN"}
     moving, kept = moved(name, {**kind, "requires_grad": False}, {"type": "BN1d", "requires_grad": False})

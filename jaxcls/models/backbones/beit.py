@@ -14,7 +14,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import ImageSizeError, UserError
+from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Config
 from jaxcls.models.backbones.vision_transformer import VisionTransformer
 from jaxcls.models.layers import (
@@ -214,7 +214,7 @@ class BEiTViT(VisionTransformer):
     def _of_all_layers(self, size: tuple[int, int]) -> tuple[Any, ...]:
         if (self.use_rel_pos_bias or self.use_shared_rel_pos_bias) and size != self.window_size:
             own, given = ("x".join(map(str, shape)) for shape in (self.window_size, size))
-            raise ImageSizeError(f"images of {given} patches; img_size={self.img_size} has {own}")
+            raise UserError(f"{type(self).__name__}: images of {given} patches; img_size={self.img_size} has {own}")
         if not self.use_shared_rel_pos_bias:
             return (None,)
         return (RelativePositionBias(self.window_size, self.settings["num_heads"], name="rel_pos_bias")(),)

@@ -8,7 +8,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import ImageSizeError
+from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.layers import (
@@ -187,7 +187,7 @@ class DaViTDownSample(nn.Module):
     As in the original, `same` and `corner` pad nothing: maps that would need it are refused.
 
     Raises:
-        ImageSizeError: a map with an odd number of places.
+        UserError: a map with an odd number of places.
     """
 
     out_channels: int
@@ -209,7 +209,8 @@ class DaViTDownSample(nn.Module):
         if isinstance(padding, str):
             places = (x.shape[1] * x.shape[2], x.shape[3])
             if np.any(padding_of(padding, places, *window, self.dilation)):
-                raise ImageSizeError(f"a map of {x.shape[1]}x{x.shape[2]} cannot be halved; take images of other sizes")
+                size = f"{x.shape[1]}x{x.shape[2]}"
+                raise UserError(f"DaViT: a feature map of {size} cannot be halved; take images of other sizes")
             padding = 0
         x = build_norm(self.norm_cfg, "norm")(x, train)
         arguments = (self.out_channels, *map(pair, (*window, padding, self.dilation)))

@@ -10,7 +10,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import ImageSizeError, UserError
+from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.layers import (
@@ -54,7 +54,7 @@ class AttentionWithBias(nn.Module):
         resolution: places down and across.
 
     Raises:
-        ImageSizeError: another number of places.
+        UserError: another number of places.
     """
 
     num_heads: int = 8
@@ -67,7 +67,8 @@ class AttentionWithBias(nn.Module):
         """Attends."""
         n, length, channels = x.shape
         if length != self.resolution**2:
-            raise ImageSizeError(f"attention needs a feature map of {self.resolution}x{self.resolution}, got {length}")
+            own = f"{self.resolution}x{self.resolution}"
+            raise UserError(f"EfficientFormer: attention needs a feature map of {own}, got one of {length} places")
         width = int(self.attn_ratio * self.key_dim)
         qkv = Linear((2 * self.key_dim + width) * self.num_heads, name="qkv")(x)
         heads = qkv.reshape(n, length, self.num_heads, -1)

@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import ImageSizeError
+from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.layers import (
@@ -194,7 +194,7 @@ class LeViT(Backbone):
         x = self.hybrid_backbone(embed_dim=width, deploy=self.deploy, name="patch_embed")(x, train)
         if x.shape[1:3] != (resolution, resolution):
             given, own = f"{x.shape[1]}x{x.shape[2]}", f"{resolution}x{resolution}"
-            raise ImageSizeError(f"images of {given} patches; img_size={self.img_size} has {own}")
+            raise UserError(f"LeViT: images of {given} patches; img_size={self.img_size} has {own}")
         x = x.reshape(x.shape[0], -1, width)
         outputs = []
         for stage in range(self.num_outputs):

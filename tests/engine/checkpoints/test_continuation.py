@@ -82,7 +82,9 @@ def by_iterations(tmp_path_factory, tfds_data_dir):
     return jaxcls.train_model(by_iteration(), workdir), workdir
 
 
-@pytest.mark.parametrize(("iteration", "number"), [(12, signal.SIGINT), (23, signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("iteration", "number"), [(12, signal.SIGINT), pytest.param(23, signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_epoch_goes_on(by_epochs, tmp_path, iteration, number):
     interrupted_at(iteration, config_of(), tmp_path, number)
     assert [folder.name for folder in numbered(tmp_path / "interrupted")] == [str(iteration)]
@@ -118,7 +120,7 @@ def test_a_run_by_iterations(by_iterations):
     assert "Iter [5/40]" in next(workdir.glob("*.log")).read_text()
 
 
-@pytest.mark.parametrize("iteration", [13, 30])
+@pytest.mark.parametrize("iteration", [13, pytest.param(30, marks=pytest.mark.slow)])
 def test_an_interrupted_run_by_iterations_goes_on(by_iterations, tmp_path, iteration):
     interrupted_at(iteration, by_iteration(), tmp_path)
     runner = jaxcls.train_model(by_iteration(), tmp_path, resume=True)

@@ -55,8 +55,10 @@ def signalled(workdir, phase, numbers, *flags):
         ),
         pytest.param("before_run", signal.SIGTERM, 143, NOTHING, marks=pytest.mark.slow),
         pytest.param("before_train_iter", signal.SIGTERM, 143, NOTHING, marks=pytest.mark.slow),
-        ("after_run", signal.SIGTERM, 0, ""),
-        pytest.param("after_run", signal.SIGINT, 0, "", marks=pytest.mark.slow),
+        *(
+            pytest.param("after_run", number, 0, "", marks=pytest.mark.slow)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        ),
     ],
 )
 def test_a_signal(tmp_path, phase, number, status, last):

@@ -37,7 +37,7 @@ def float32_run():
     return run("float32")
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 def test_half_precision_follows_float32(precision, float32_run):
     variables, state, losses = run(precision)
     expected_state, expected = float32_run[1:]

@@ -21,9 +21,9 @@ CONFIG = {
         "type": "ResNet_CIFAR",
         "depth": 18,
         "stem_channels": 16,
-        "base_channels": 16,
-        "num_stages": 2,
-        "out_indices": (1,),
+        "base_channels": 32,
+        "num_stages": 1,
+        "out_indices": (0,),
         "norm_cfg": {"type": "SyncBN"},
     },
     "neck": {"type": "GlobalAveragePooling"},
@@ -87,7 +87,7 @@ def test_eight_devices_give_what_one_gives(reference, on_eight, mode):
 
 def test_jit_shards_parameters(on_eight):
     _, _, state = on_eight("jit")
-    kernel = state.params["backbone"]["layer2.1"]["conv2"]["kernel"]
+    kernel = state.params["backbone"]["layer1.1"]["conv2"]["kernel"]
     assert kernel.addressable_shards[0].data.size * 8 == kernel.size
     assert state.params["head"]["fc"]["bias"].sharding.is_fully_replicated
 

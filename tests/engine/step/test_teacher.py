@@ -65,8 +65,12 @@ def stepped(student, teacher, parallel=ONE, inputs=Inputs(), options=StepOptions
 
 @pytest.mark.parametrize(
     ("config", "distillation"),
-    [(ONE_HEAD, HARD), (ONE_HEAD, SOFT), (TWO_HEADS, HARD), (DEIT, SOFT)],
-    ids=["one head, hard", "one head, soft", "two heads, hard", "tokens, soft"],
+    [
+        pytest.param(ONE_HEAD, HARD, id="one head, hard"),
+        pytest.param(ONE_HEAD, SOFT, id="one head, soft", marks=pytest.mark.slow),
+        pytest.param(TWO_HEADS, HARD, id="two heads, hard", marks=pytest.mark.slow),
+        pytest.param(DEIT, SOFT, id="tokens, soft"),
+    ],
 )
 def test_the_loss_is_its_definition(config, distillation):
     student, teacher = made(config), teacher_of(distillation)

@@ -44,7 +44,9 @@ def test_the_validation_loss_can_choose_the_best(tmp_path):
     assert round(best["score"], 5) == min(losses)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", {"type": "float16", "loss_scale": 512.0}])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("bfloat16", marks=pytest.mark.slow), {"type": "float16", "loss_scale": 512.0}]
+)
 def test_a_run_in_half_precision_is_evaluated_as_it_was_logged(tmp_path, precision):
     runner = train(tmp_path, precision=precision, evaluation={"metric": "accuracy"})
     assert {leaf.dtype.name for leaf in jax.tree.leaves(runner.state.params)} == {"float32"}

@@ -124,8 +124,8 @@ def test_norms_stand_only_after_what_is_returned():
 @pytest.mark.parametrize("norm_cfg", [{"type": "BN"}, {"type": "GN", "num_groups": 4}, {"type": "LN"}])
 def test_other_norms(norm_cfg):
     backbone = ConvNeXt(ARCH, norm_cfg=nn.FrozenDict(norm_cfg))
-    variables = backbone.init(jax.random.key(0), X)
-    (output,), updated = backbone.apply(variables, X, True, mutable=["batch_stats"])
+    variables = filled(backbone, X)
+    (output,), updated = jax.jit(lambda v: backbone.apply(v, X, True, mutable=["batch_stats"]))(variables)
     assert np.all(np.isfinite(output))
     stats = variables.get("batch_stats", {})
     assert len(stats) == (5 if norm_cfg["type"] == "BN" else 0)

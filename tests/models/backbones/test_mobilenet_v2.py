@@ -22,6 +22,7 @@ def from_golden(golden, fill, name):
     return data, meta, made, state_dict, convert_state_dict(made, state_dict, (64, 64, 3))
 
 
+@pytest.mark.slow
 def test_first_training_loss_of_the_original(golden, fill):
     """Batch statistics included.
 
