@@ -8,6 +8,7 @@ import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import linen as nn
 
@@ -60,6 +61,27 @@ def test_a_network_with_weights_that_are_not_finite_has_no_scores():
     jax.tree.leaves(variables["params"]["backbone"])[0][...] = np.nan
     scores, log_vars = step(variables, batch)
     assert np.isnan(scores).all()
+    assert np.isnan(log_vars["loss"])
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_an_image_that_is_not_finite_has_no_scores_and_no_loss(views):
+    made = jaxcls.build_classifier(model() | {"backbone": {"type": "tests.engine.test_evaluation:Silent"}})
+    images = np.random.default_rng(0).random((8, 8, 8, 3), np.float32)
+    variables = jax.jit(made.init)(jax.random.key(0), images)
+    step = jaxcls.make_eval_step(made, preprocess=lambda images: [images] * views if views > 1 else images)
+    batch = {"image": images, "label": np.zeros(8, np.int32), "mask": np.ones(8, np.float32)}
+    expected = np.reshape(step(variables, batch)[0], (8, 10))  # of the devices' rows
+    batch["image"] = np.where(np.arange(8)[:, None, None, None] == 3, np.float32(np.inf), images)
+    scores, log_vars = step(variables, batch)
+    np.testing.assert_array_equal(np.reshape(scores, (8, 10)), np.where(np.arange(8)[:, None] == 3, np.nan, expected))
+    assert np.isnan(log_vars["loss"])
+    _, log_vars = step(variables, {**batch, "mask": np.float32(np.arange(8) != 3)})
+    assert np.isfinite(log_vars["loss"])
+    tx = optax.sgd(0.1)
+    _, log_vars = jaxcls.make_train_step(made, tx)(
+        jaxcls.create_train_state(variables, tx), {name: batch[name] for name in ("image", "label")}, jax.random.key(0)
+    )
     assert np.isnan(log_vars["loss"])
 
 

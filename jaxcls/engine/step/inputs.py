@@ -16,6 +16,14 @@ def to_float(images: Array) -> Array:
     return images.astype(jnp.float32)
 
 
+def are_finite(images: Array) -> Array:
+    """(N,) of images (N, H, W, C): whether each is made of numbers alone.
+
+    On a CPU, XLA may take max(NaN, 0) for 0, and a network give a loss and scores to images that have none.
+    """
+    return jnp.all(jnp.isfinite(images), (1, 2, 3))
+
+
 @dataclass(frozen=True)
 class Inputs:
     """From a batch to the network's inputs, in this order.

@@ -17,7 +17,7 @@ from jaxcls import collectives
 from jaxcls.engine.compilation import announced
 from jaxcls.engine.step.choice import changed_if
 from jaxcls.engine.step.ema import Ema
-from jaxcls.engine.step.inputs import Inputs, to_float
+from jaxcls.engine.step.inputs import Inputs, are_finite, to_float
 from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import Precision, all_finite
@@ -109,6 +109,7 @@ def make_train_step(
                 mutable=["batch_stats", FROZEN],
             )
             loss, log_vars = parse_losses(losses)
+            log_vars["loss"] = jnp.where(jnp.all(are_finite(images)), log_vars["loss"], jnp.nan)
             return loss, (updated.get("batch_stats", {}), updated.get(FROZEN, {}), log_vars)
 
         grads, (batch_stats, norms, log_vars), finite, scale = precision.gradient(
@@ -201,9 +202,9 @@ def make_eval_step(
         several: dict[str, Any] = {"average": average} if isinstance(images, list) else {}
         labels = soften(batch["label"]) if soften is not None else batch["label"]
         scores, losses = classifier.apply(variables, images, labels, mask, method="evaluate", **several)
-        # On a CPU, XLA may take max(NaN, 0) for 0, and give scores to a network that has none.
-        finite = all_finite(variables)
-        scores, losses = jax.tree.map(lambda value: jnp.where(finite, value, jnp.nan), (scores, losses))
+        finite = all_finite(variables) & jnp.all(jnp.stack([*map(are_finite, jax.tree.leaves(images))]), 0)
+        scores = jnp.where(finite[:, None], scores, jnp.nan)
+        losses = jax.tree.map(lambda value: jnp.where(jnp.all(finite | (mask == 0)), value, jnp.nan), losses)
         count = jnp.sum(mask)
         total = jnp.maximum(collectives.psum(count), 1.0)
         _, log_vars = parse_losses(losses)
