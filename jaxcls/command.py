@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -61,7 +63,23 @@ def run(main: Callable[[], None]) -> None:
         stopping.complete()
 
     stopping.announce()
-    app.run(guarded, flags_parser=_parse)
+    with piped():
+        app.run(guarded, flags_parser=_parse)
+
+
+@contextmanager
+def piped() -> Iterator[None]:
+    """Within the block the process ends without a word where nobody reads its output any more, as after `| head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        output = select.poll()
+        output.register(sys.stdout.fileno(), 0)
+        if not any(event & select.POLLERR for _, event in output.poll(0)):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
+        sys.exit(128 + signal.SIGPIPE)
 
 
 @contextmanager

@@ -70,16 +70,28 @@ class Each:
 
 @dataclass(frozen=True)
 class Keys:
-    """A dict of certain keys."""
+    """A dict of certain keys.
+
+    Attributes:
+        parts: key -> what its value is.
+        required: those that have to be there.
+        theirs: MMClassification's keys that are others here -> what they are.
+    """
 
     parts: Mapping[str, Schema]
     required: Sequence[str] = ()
+    theirs: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, node: Any, where: str) -> Iterator[str]:
         if not isinstance(node, Mapping):
             yield f"{where}: {node!r}; expected a dict of {', '.join(self.parts)}"
             return
-        yield from unknown_keys(node, self.parts, where)
+        yield from unknown_keys((key for key in node if key not in self.theirs), self.parts, where)
+        yield from (
+            f"{where} has no key {key!r}, which is MMClassification's; here: {self.theirs[key]}"
+            for key in node
+            if key in self.theirs
+        )
         if missing := [key for key in self.required if node.get(key) is None]:
             yield f"{where} lacks {', '.join(missing)}; required are {', '.join(self.required)}"
         given = {key: value for key, value in node.items() if key not in missing}

@@ -66,5 +66,5 @@ def positive(text: str) -> int:
 def start(main: Callable[[Sequence[str]], None]) -> None:
     """Calls `main` with the command line; a mistake becomes one message on standard error and a status of 1."""
     stopping.announce()
-    with command.reported():
+    with command.piped(), command.reported():
         main(sys.argv[1:])
