@@ -46,9 +46,14 @@ def _cpu_only() -> bool:
 
 
 def is_known(name: str, value: str = "") -> bool:
-    """Whether this jaxlib knows an option of XLA, and the word of its value."""
+    """Whether this jaxlib knows an option of XLA, and the word of its value.
+
+    The library holds the option's name as a string of C, and the word in protobuf's description of the enumeration,
+    where its number follows. Names that once were options stand there, too, as reserved ones: alone they say nothing.
+    """
     library = Path(jaxlib.__file__).with_name("libjax_common.so")
     if not library.is_file():
         return False
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return all(text.find(word.encode()) >= 0 for word in (name, value.lstrip("+-")))
+        word = value.lstrip("+-").encode()
+        return text.find(b"\0%b\0" % name.encode()) >= 0 and (not word or text.find(word + b"\x10") >= 0)

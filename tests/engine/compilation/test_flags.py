@@ -60,6 +60,21 @@ def test_an_unknown_option_is_left_out(unstarted, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("library", "expected"),
+    [
+        (b"..\0xla_a\0..\x06TYPE_B\x10\x05", True),
+        (b"..R\x05xla_aR..\x06TYPE_B\x10\x05", False),  # of another time
+        (b"..\0xla_a\0..R\x06TYPE_BR", False),
+        (b"..\0xla_ab\0..\x06TYPE_B\x10\x05", False),
+    ],
+)
+def test_names_that_are_options_no_more(library, expected, tmp_path, monkeypatch):
+    (tmp_path / "libjax_common.so").write_bytes(library)
+    monkeypatch.setattr(flags.jaxlib, "__file__", str(tmp_path / "__init__.py"))
+    assert flags.is_known("xla_a", "-TYPE_B") == expected
+
+
+@pytest.mark.parametrize(
     ("platforms", "plugins", "expected"), [("cuda,cpu", (), 0), (None, ("cuda",), 0), (None, (), 1)]
 )
 def test_only_where_a_cpu_will_run_it(unstarted, monkeypatch, platforms, plugins, expected):
