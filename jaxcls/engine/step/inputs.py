@@ -21,7 +21,7 @@ def are_finite(images: Array) -> Array:
 
     On a CPU, XLA may take max(NaN, 0) for 0, and a network give a loss and scores to images that have none.
     """
-    return jnp.all(jnp.isfinite(images), (1, 2, 3))
+    return jnp.all(jnp.isfinite(images), tuple(range(1, images.ndim)))
 
 
 @dataclass(frozen=True)
