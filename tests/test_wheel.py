@@ -10,7 +10,10 @@ import sysconfig
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from tests.commands import ROOT
 
@@ -74,8 +77,13 @@ def test_the_installed_command_trains_evaluates_and_predicts(built, tmp_path):
         return done.stdout
 
     run(
-        "train", "--config=resnet", "--workdir=run", "--config.runner.max_epochs=1", "--config.data.worker_type=process"
+        "train", "--config=resnet", "--workdir=run", "--config.runner.max_epochs=4", "--config.data.worker_type=process"
     )
     numbers = json.loads(run("evaluate", "--ckpt=run").splitlines()[-1])
     assert numbers["accuracy_top-1"] > 50
+    digit = load_digits().images[0] * 255 / 16
+    Image.fromarray(digit.astype(np.uint8)).save(folder / "zero.png")
+    run("predict", "zero.png", "--ckpt=run", "--out=predicted.json")
+    [answer] = json.loads((folder / "predicted.json").read_text())
+    assert answer["pred_class"] in {entry["class"] for entry in answer["topk"]} <= {str(i) for i in range(10)}
     assert "Recipes: alexnet" in run("--help")
