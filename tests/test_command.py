@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-WITHOUT_A_READER = """
-import errno, os, sys
+PROGRAM = """
+import errno
 from jaxcls import command
 with command.piped():
     {}
@@ -18,28 +18,27 @@ with command.piped():
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    ("line", "status", "said"),
+    ("is_read", "line", "status", "said"),
     [
-        ("print('a line')", 141, ""),
-        ("raise BrokenPipeError(errno.EPIPE, 'that of a worker')", 1, "that of a worker"),
+        (False, "print('a line')", 141, ""),
+        (True, "print('a line')", 0, ""),
+        (True, "raise BrokenPipeError(errno.EPIPE, 'that of a worker')", 1, "that of a worker"),
     ],
 )
-def test_a_reader_that_has_gone_ends_a_command_without_a_word(line, status, said, unbuffered):
+def test_a_reader_that_has_gone_ends_a_command_without_a_word(is_read, line, status, said, unbuffered):
     """As `head` does; a pipe of the program's own that breaks is another matter."""
     reader, writer = os.pipe()
-    if status == 141:
-        os.close(reader)
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_A_READER.format(line)],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
-        check=False,
-    )
-    os.close(writer)
-    if status != 141:
-        os.close(reader)
+    with os.fdopen(reader) as output, os.fdopen(writer) as given:
+        if not is_read:
+            output.close()
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(line)],
+            stdout=given,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            check=False,
+        )
     assert done.returncode == status
     assert done.stderr.strip().endswith(said)
     assert bool(done.stderr) == bool(said)

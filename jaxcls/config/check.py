@@ -75,22 +75,22 @@ class Keys:
     Attributes:
         parts: key -> what its value is.
         required: those that have to be there.
-        theirs: MMClassification's keys that are others here -> what they are.
+        originals: MMClassification's keys that are others here -> what they are.
     """
 
     parts: Mapping[str, Schema]
     required: Sequence[str] = ()
-    theirs: Mapping[str, str] = field(default_factory=dict)
+    originals: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, node: Any, where: str) -> Iterator[str]:
         if not isinstance(node, Mapping):
             yield f"{where}: {node!r}; expected a dict of {', '.join(self.parts)}"
             return
-        yield from unknown_keys((key for key in node if key not in self.theirs), self.parts, where)
+        yield from unknown_keys((key for key in node if key not in self.originals), self.parts, where)
         yield from (
-            f"{where} has no key {key!r}, which is MMClassification's; here: {self.theirs[key]}"
+            f"{where} has no key {key!r}, which is MMClassification's; here: {self.originals[key]}"
             for key in node
-            if key in self.theirs
+            if key in self.originals
         )
         if missing := [key for key in self.required if node.get(key) is None]:
             yield f"{where} lacks {', '.join(missing)}; required are {', '.join(self.required)}"

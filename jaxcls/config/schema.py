@@ -134,7 +134,7 @@ CONFIG: Mapping[str, Schema] = {
             "tta": _tta,
         },
         required=("batch_size", "train"),
-        theirs={"samples_per_gpu": "batch_size, of all devices together", "workers_per_gpu": "num_workers"},
+        originals={"samples_per_gpu": "batch_size, of all devices together", "workers_per_gpu": "num_workers"},
     ),
     "optimizer": Checked(parse),
     "optimizer_config": Keys(
@@ -164,15 +164,15 @@ CONFIG: Mapping[str, Schema] = {
     "compilation_cache": Value(bool | str),
 }
 
-_FILE = "nothing; --config=configs/mmcls.py:FILE takes an original config as it stands"
-THEIRS = {
+_NOTHING = "nothing; --config=configs/mmcls.py:FILE takes an original config as it stands"
+ORIGINALS = {
     "total_epochs": "runner.max_epochs",
     "fp16": "precision='float16'",
     "auto_scale_lr": "optimizer.lr, for the batch as it is",
-    **dict.fromkeys(("dist_params", "log_level", "cudnn_benchmark", "device", "gpu_ids"), _FILE),
+    **dict.fromkeys(("dist_params", "log_level", "cudnn_benchmark", "device", "gpu_ids"), _NOTHING),
 }
 
 
 def problems_of(config: Mapping[str, Any], required: Sequence[str]) -> Iterator[str]:
     """All that is wrong with a config, as far as it is known before anything is built."""
-    yield from Keys(CONFIG, required, THEIRS)(config, "config")
+    yield from Keys(CONFIG, required, ORIGINALS)(config, "config")

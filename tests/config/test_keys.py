@@ -55,16 +55,8 @@ def test_config_dicts_and_arrays_become_plain():
         ("data", {"batch_size": 8}, r"data lacks train; required are batch_size, train"),
         ("total_epochs", 8, r"config has no key 'total_epochs', which is MMClassification's; here: runner\.max_epochs"),
         ("fp16", {}, "config has no key 'fp16', which is MMClassification's; here: precision='float16'"),
-        (
-            "data.samples_per_gpu",
-            8,
-            r"data has no key 'samples_per_gpu', which is .*; here: batch_size",
-        ),
-        (
-            "data.sampels_per_gpu",
-            8,
-            r"data has no key 'sampels_per_gpu'; did you mean 'sampler'\? Allowed: batch_",
-        ),
+        ("data.samples_per_gpu", 8, r"data has no key 'samples_per_gpu', which is .*; here: batch_size"),
+        ("data.sampels_per_gpu", 8, r"data has no key 'sampels_per_gpu'; did you mean 'sampler'\? Allowed: batch_"),
         ("data.batchsize", 8, r"data has no key 'batchsize'; did you mean 'batch_size'"),
         ("data.batch_size", "8", r"data\.batch_size: '8'; expected a whole number from 1"),
         ("data.batch_size", 0, r"data\.batch_size: 0; expected a whole number from 1"),

@@ -23,7 +23,7 @@ from tests.models.filled import values
 conv2d_module = importlib.import_module("jaxcls.models.layers.conv2d")
 MISTAKES = [(name, *mistake) for name, family in FAMILIES.items() for mistake in family.wrong]
 FREEZING = [(name, stages) for name, family in FAMILIES.items() for stages in family.frozen]
-# As many stages as can be; fewer are slow.
+# The most stages of each family; fewer are slow.
 MOST_FROZEN = [
     pytest.param(name, stages, marks=[pytest.mark.slow] * (stages != max(FAMILIES[name].frozen)))
     for name, stages in FREEZING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import jax
@@ -202,7 +202,7 @@ def make_eval_step(
         several: dict[str, Any] = {"average": average} if isinstance(images, list) else {}
         labels = soften(batch["label"]) if soften is not None else batch["label"]
         scores, losses = classifier.apply(variables, images, labels, mask, method="evaluate", **several)
-        finite = all_finite(variables) & jnp.all(jnp.stack([*map(are_finite, jax.tree.leaves(images))]), 0)
+        finite = reduce(jnp.logical_and, map(are_finite, jax.tree.leaves(images)), all_finite(variables))
         scores = jnp.where(finite[:, None], scores, jnp.nan)
         losses = jax.tree.map(lambda value: jnp.where(jnp.all(finite | (mask == 0)), value, jnp.nan), losses)
         count = jnp.sum(mask)
