@@ -40,6 +40,8 @@ NETWORKS = {
     "ResNet-50": ("resnet50", (8, 224, 224, 3), 1),
     "ResNeXt-50": ("resnext50_32x4d", (8, 224, 224, 3), 1),
     "RegNetX-1.6GF": ("regnetx_1.6gf", (8, 224, 224, 3), 1),
+    "ViT-S/16": ("deit_small", (8, 224, 224, 3), 1),
+    "Swin-T": ("swin_tiny", (8, 224, 224, 3), 1),
 }
 SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
 COLUMNS = ("plain", "conv2d", "PyTorch")

@@ -118,6 +118,88 @@ def lenet5() -> nn.Module:
     return nn.Sequential(*features, *hidden, nn.Linear(84, 10))
 
 
+class ViT(nn.Module):
+    """A vision transformer of 16 x 16 patches, 224 x 224 pixels, with a class token."""
+
+    def __init__(self, width: int, heads: int, depth: int) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, 16, 16)
+        self.token, self.positions = nn.Parameter(torch.zeros(1, 1, width)), nn.Parameter(torch.zeros(1, 197, width))
+        options = dict(dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        self.layers = nn.Sequential(
+            *(nn.TransformerEncoderLayer(width, heads, 4 * width, **options) for _ in range(depth))
+        )
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 1000)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(len(x), -1, -1), tokens], 1) + self.positions
+        return self.head(self.norm(self.layers(tokens))[:, 0])
+
+
+class WindowAttention(nn.Module):
+    """Attention within windows of 7 x 7 that `shift` moves: (N, H, W, C) -> same."""
+
+    def __init__(self, width: int, heads: int, side: int, shift: int) -> None:
+        super().__init__()
+        self.heads, self.shift = heads, shift
+        self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.table = nn.Parameter(torch.zeros(13 * 13, heads))
+        at = torch.cartesian_prod(torch.arange(7), torch.arange(7))
+        self.index = (at[:, None] - at[None] + 6) @ torch.tensor([13, 1])
+        bands = torch.zeros(side, dtype=torch.int64)
+        if shift:
+            bands[-7:-shift], bands[-shift:] = 1, 2
+        regions = self.windows((3 * bands[:, None] + bands)[None, ..., None]).flatten(1)
+        self.mask = torch.where(regions[:, None] == regions[..., None], 0.0, -100.0)[:, None]
+
+    def windows(self, x: torch.Tensor) -> torch.Tensor:
+        n, height, width, channels = x.shape
+        x = x.view(n, height // 7, 7, width // 7, 7, channels).transpose(2, 3)
+        return x.reshape(-1, 49, channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n, height, width, channels = x.shape
+        shifted = x.roll((-self.shift, -self.shift), (1, 2)) if self.shift else x
+        qkv = self.qkv(self.windows(shifted)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        bias = self.table[self.index].permute(2, 0, 1)[None]
+        if self.shift:
+            bias = (bias + self.mask).repeat(n, 1, 1, 1)
+        y = nn.functional.scaled_dot_product_attention(*qkv, attn_mask=bias)
+        y = self.proj(y.transpose(1, 2).flatten(2)).view(n, height // 7, width // 7, 7, 7, channels)
+        y = y.transpose(2, 3).reshape(x.shape)
+        return y.roll((self.shift, self.shift), (1, 2)) if self.shift else y
+
+
+class Merge(nn.Module):
+    """Four neighbours to one: (N, H, W, C) -> (N, H / 2, W / 2, 2 C)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm, self.reduction = nn.LayerNorm(4 * width), nn.Linear(4 * width, 2 * width, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n, height, width, channels = x.shape
+        x = x.view(n, height // 2, 2, width // 2, 2, channels).transpose(2, 3)
+        return self.reduction(self.norm(x.reshape(n, height // 2, width // 2, -1)))
+
+
+def swin_tiny() -> nn.Module:
+    layers, width, side = [nn.Conv2d(3, 96, 4, 4), Permute(0, 2, 3, 1), nn.LayerNorm(96)], 96, 56
+    for stage, depth in enumerate((2, 2, 6, 2)):
+        if stage:
+            layers.append(Merge(width))
+            width, side = 2 * width, side // 2
+        for block in range(depth):
+            shift = 3 if block % 2 and side > 7 else 0
+            layers.append(
+                Shortcut(nn.Sequential(nn.LayerNorm(width), WindowAttention(width, width // 32, side, shift)))
+            )
+            feed_forward = [nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)]
+            layers.append(Shortcut(nn.Sequential(nn.LayerNorm(width), *feed_forward)))
+    return pooled([*layers, nn.LayerNorm(width), Permute(0, 3, 1, 2)], width, 1000)
+
+
 NETWORKS = {
     "MobileNetV2": mobilenet_v2,
     "ConvNeXt-T": convnext_tiny,
@@ -126,6 +208,8 @@ NETWORKS = {
     "ResNet-50": resnet_50,
     "ResNeXt-50": partial(resnet_50, groups=32, widening=2),
     "RegNetX-1.6GF": regnetx_1_6gf,
+    "ViT-S/16": partial(ViT, 384, 6, 12),
+    "Swin-T": swin_tiny,
 }
 
 

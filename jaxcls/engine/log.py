@@ -9,6 +9,8 @@ import platform
 import socket
 import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -61,6 +63,18 @@ def get_logger() -> logging.Logger:
 def quiet_others() -> None:
     """From now on only the first process says more than errors."""
     get_logger().setLevel(logging.INFO if jax.process_index() == 0 else logging.ERROR)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Standard error hears of warnings alone; files get all."""
+    stderr = next(handler for handler in get_logger().handlers if isinstance(handler, _CurrentStderr))
+    before = stderr.level
+    stderr.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        stderr.setLevel(before)
 
 
 def _add(logger: logging.Logger, handler: logging.Handler) -> None:

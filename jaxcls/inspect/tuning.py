@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxcls.api import train_model
 from jaxcls.builder import as_json, plain
 from jaxcls.config import Override, complete
 from jaxcls.config.overrides import changed
-from jaxcls.engine import compilation
 from jaxcls.engine.hooks import EvalHook
 from jaxcls.errors import UserError, close_names
 from jaxcls.inspect.folds import fold_of
 from jaxcls.inspect.logs import Log
+from jaxcls.inspect.trainings import trained
 from jaxcls.metrics import Number
 
 Draw = Callable[[np.random.Generator], Override | None]  # None: as the config has it
@@ -201,14 +200,12 @@ class Tuning:
             trial.scores.append(saved["score"])
             return
         try:
-            runner = train_model(config, workdir, resume=True)
+            runner = trained(config, workdir, resume=True)
         except UserError as error:
             if "the latter half" not in str(error) and "not finite" not in str(error):
                 raise
             trial.error = str(error).splitlines()[0]
             return
-        finally:
-            compilation.forget()
         self.number = self._compared(runner)
         trial.scores.append(float(Log(workdir).curves(self.number.name)["val"].y[-1]))
         done.write_text(json.dumps({"flags": trial.flags, "score": trial.scores[-1], "number": list(self.number)}))

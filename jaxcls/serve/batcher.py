@@ -106,12 +106,10 @@ class Batcher:
 
 
 def taken(count: int, sizes: Sequence[int]) -> int:
-    """How many of `count` images go into the next batch, so that no batch is filled up by more than half.
+    """How many of `count` images go into the next batch: as many as fill one; the others wait for those that come.
 
     Args:
         count: at least 1.
         sizes: numbers of images that are compiled, growing.
     """
-    enough = next((size for size in sizes if size >= count), sizes[-1])
-    below = max((size for size in sizes if size <= count), default=0)
-    return min(count, enough) if 2 * count >= enough or not below else below
+    return max((size for size in sizes if size <= count), default=count)

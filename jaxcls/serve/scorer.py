@@ -9,7 +9,7 @@ import numpy as np
 from jaxcls.errors import UserError
 from jaxcls.inference.model import Model
 
-_STEP = 4  # from one size to the next
+_STEP = 2  # from one size to the next
 
 
 class Scorer:

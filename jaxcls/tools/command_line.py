@@ -38,7 +38,8 @@ class CommandLine(argparse.ArgumentParser):
             UserError: a flag or a value that cannot be.
         """
         rest, overrides = split([re.sub("^--[a-z-]+", _underscored, argument) for argument in arguments])
-        options = vars(self.parse_args(rest))
+        parse = self.parse_args if self._subparsers else self.parse_intermixed_args
+        options = vars(parse(rest))
         if options.get("config"):
             options["config"] = load_recipe(options["config"], overrides)
         elif overrides:

@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxcls.api import train_model
-from jaxcls.engine import compilation
 from jaxcls.errors import UserError
 from jaxcls.inspect.folds import fold_of
 from jaxcls.inspect.logs import Log
+from jaxcls.inspect.trainings import trained
 from jaxcls.paths import expand
 from jaxcls.tools.command_line import CommandLine, positive, start
 
@@ -36,10 +35,19 @@ def train_folds(
     """
     configs = {fold: fold_of(config, fold, num_splits, stratified) for fold in folds}
     for fold, one in configs.items():
-        try:
-            train_model({**one, "seed": one["seed"] + fold}, workdir / f"fold{fold}", resume=True)
-        finally:
-            compilation.forget()
+        place = workdir / f"fold{fold}"
+        print(f"{place}: trains; its log is in that folder", flush=True)
+        trained({**one, "seed": one["seed"] + fold}, place, resume=True)
+        print(f"{place}: " + ", ".join(f"{name} {value:.4g}" for name, value in _numbers(place).items()), flush=True)
+
+
+def _numbers(place: Path) -> dict[str, float]:
+    """Those of a fold's last evaluation."""
+    evaluations = [line for line in Log(place).lines if line.get("mode") == "val"]
+    if not evaluations:
+        raise UserError(f"{place}: no evaluation in its log")
+    known = ("mode", "epoch", "iter", "lr", "x")
+    return {key: value for key, value in evaluations[-1].items() if key not in known and isinstance(value, int | float)}
 
 
 def summary(workdir: Path, num_splits: int) -> dict[str, list[float]]:
@@ -48,15 +56,8 @@ def summary(workdir: Path, num_splits: int) -> dict[str, list[float]]:
     Raises:
         UserError: a fold has no evaluation yet.
     """
-    last = []
-    for fold in range(num_splits):
-        evaluations = [line for line in Log(workdir / f"fold{fold}").lines if line.get("mode") == "val"]
-        if not evaluations:
-            raise UserError(f"{workdir / f'fold{fold}'}: no evaluation in its log")
-        last.append(evaluations[-1])
-    known = ("mode", "epoch", "iter", "lr", "x")
-    names = [key for key, value in last[0].items() if key not in known and isinstance(value, int | float)]
-    return {name: [line[name] for line in last if name in line] for name in names}
+    last = [_numbers(workdir / f"fold{fold}") for fold in range(num_splits)]
+    return {name: [numbers[name] for numbers in last if name in numbers] for name in last[0]}
 
 
 def main(arguments: Sequence[str]) -> None:

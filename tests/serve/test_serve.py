@@ -142,10 +142,14 @@ def test_beyond_the_queue_clients_are_to_try_again():
 
 
 @pytest.mark.parametrize(
-    ("count", "number"), [(1, 1), (2, 2), (3, 2), (4, 4), (7, 7), (9, 8), (15, 8), (16, 16), (31, 31), (90, 32)]
+    ("count", "number"), [(1, 1), (2, 2), (3, 2), (4, 4), (7, 4), (9, 8), (15, 8), (16, 16), (31, 16), (90, 32)]
 )
-def test_batches_are_at_least_half_full(count, number):
-    assert taken(count, (1, 2, 8, 32)) == number
+def test_batches_are_full(count, number):
+    assert taken(count, (1, 2, 4, 8, 16, 32)) == number
+
+
+def test_fewer_images_than_devices_go_together():
+    assert taken(3, (8, 16)) == 3
 
 
 def test_a_batcher_answers_all_in_order_and_ends():

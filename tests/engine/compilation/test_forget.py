@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxcls.errors import UserError
-from jaxcls.inspect import tuning
+from jaxcls.inspect import trainings, tuning
 from jaxcls.tools import kfold
 from tests.engine import tiny
 
@@ -30,8 +30,7 @@ def trainings_of_one_step(monkeypatch):
         raise UserError("a loss that is not finite")
 
     STEPS.clear()
-    for module in (tuning, kfold):
-        monkeypatch.setattr(module, "train_model", train)
+    monkeypatch.setattr(trainings, "train_model", train)
 
 
 def test_a_trial_leaves_nothing(tmp_path):
