@@ -26,10 +26,6 @@ class Layout(NamedTuple):
     shares: tuple[int, ...] = ()
 
 
-def _reversed_input(kernel: np.ndarray) -> np.ndarray:
-    return kernel[:, ::-1]
-
-
 def _from_flax(kernel: np.ndarray) -> np.ndarray:
     return kernel.transpose(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
 
@@ -77,8 +73,6 @@ def _zeros_between(values: np.ndarray) -> np.ndarray:
     return np.concatenate([first, np.zeros_like(first), last])
 
 
-# Kernels (O, I, h, w) of a first layer that sees blue, green, red.
-BGR = Layout(_reversed_input, _reversed_input)
 # Flax's kernels, (I, O) and (h, w, I, O).
 FLAX = Layout(_from_flax, _to_flax)
 # Flax's projections to heads: kernels (I, heads, D) and biases (heads, D); and from heads: kernels (heads, D, O).

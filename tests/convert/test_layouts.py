@@ -7,7 +7,6 @@ from jaxcls.convert import layouts
 
 RNG = np.random.default_rng(0)
 BACK = {
-    "BGR": (8, 3, 2, 2),
     "FLAX": (2, 3, 4, 5),
     "MERGED_PATCHES": (6, 20),
     "CHANNELS_FIRST": (7, 1, 1),
@@ -21,13 +20,6 @@ BACK = {
 def test_there_and_back(name):
     value, layout = RNG.standard_normal(BACK[name]), getattr(layouts, name)
     np.testing.assert_array_equal(layout.write(layout.read(value)), value)
-
-
-def test_blue_first():
-    kernel = RNG.standard_normal((4, 3, 2, 2))
-    found = layouts.BGR.read(kernel)
-    np.testing.assert_array_equal(found[:, 0], kernel[:, 2])
-    np.testing.assert_array_equal(found[:, 1], kernel[:, 1])
 
 
 def test_kernels_of_flax():
