@@ -3,7 +3,7 @@
     python train.py --config=configs/alexnet.py                  # its convolutions, on the embedded digits
     python train.py --config=configs/alexnet.py:imagenet2012
 
-The first gives 98.06 % top-1 (seed 0, the last epoch) in 70 CPU-seconds on two cores.
+The first gives 98.06 % top-1 (seed 0, the last epoch) in 69 CPU-seconds on two cores.
 
 The other is the paper's optimiser, rate and batch; MMClassification has no recipe. Torchvision published 56.52 % top-1
 for the network (not measured here).

@@ -3,7 +3,7 @@
     python train.py --config=configs/beit.py                     # a small one, on the embedded digits
     python train.py --config=configs/beit.py:beit-base-p16       # on ImageNet; also beitv2-base-p16
 
-The first gives 96.94 % top-1 (seed 0, the last epoch) in 112 CPU-seconds on two cores.
+The first gives 96.94 % top-1 (seed 0, the last epoch) in 108 CPU-seconds on two cores.
 
 The others are MMPretrain's recipes beit-base-p16_8xb128-coslr-100e_in1k; `--load_from` takes the pre-trained weights.
 It published top-1 83.1 and 85.0 % for them (not measured here).

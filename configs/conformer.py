@@ -3,7 +3,7 @@
     python train.py --config=configs/conformer.py                # a small one, on the embedded digits
     python train.py --config=configs/conformer.py:tiny-p16       # on ImageNet; also small-p16, small-p32, base-p16
 
-The first gives 96.11 % top-1 (seed 0, the last epoch) in 114 CPU-seconds on two cores.
+The first gives 96.11 % top-1 (seed 0, the last epoch) in 102 CPU-seconds on two cores.
 
 The others are MMClassification's recipes conformer-tiny-p16_8xb128_in1k and so on. It published top-1 81.96 % for
 small-p32; and weights of the paper's authors, not trained by these recipes, 81.31, 83.32 and 83.82 % for tiny to base

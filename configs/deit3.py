@@ -4,7 +4,7 @@
     python train.py --config=configs/deit3.py:small-p16          # on ImageNet; also medium-p16, base-p16, large-p16, …
     python train.py --config=configs/deit3.py:small-p16-384      # at 384 x 384; also base-p16-384, large-p16-384
 
-The first gives 96.39 % top-1 (seed 0, the last epoch) in 111 CPU-seconds on two cores.
+The first gives 96.39 % top-1 (seed 0, the last epoch) in 102 CPU-seconds on two cores.
 
 The others are MMPretrain's recipes deit3-small-p16_64xb64_in1k and so on, which fine-tune. It published weights of the
 paper's authors, not trained by these recipes: top-1 81.35, 82.99, 83.80, 84.87 and 85.21 % for small to huge, 83.43,

@@ -3,7 +3,7 @@
     python train.py --config=configs/densenet.py                 # two small blocks, on the embedded digits
     python train.py --config=configs/densenet.py:121             # on ImageNet; also 169, 201, 161
 
-The first gives 99.17 % top-1 (seed 0, the last epoch) in 67 CPU-seconds on two cores.
+The first gives 99.17 % top-1 (seed 0, the last epoch) in 70 CPU-seconds on two cores.
 
 The others are MMClassification's recipes densenet121_4xb256_in1k and so on; it published weights of torchvision, not
 trained by these recipes: top-1 74.96, 76.08, 77.32 and 77.61 % (not measured here).

@@ -3,7 +3,7 @@
     python train.py --config=configs/edgenext.py                 # two narrow stages, on the embedded digits
     python train.py --config=configs/edgenext.py:xxsmall         # on ImageNet; also xsmall, small, base
 
-The first gives 98.89 % top-1 (seed 0, the last epoch) in 92 CPU-seconds on two cores.
+The first gives 98.89 % top-1 (seed 0, the last epoch) in 68 CPU-seconds on two cores.
 
 The others are MMPretrain's recipes edgenext-xxsmall_8xb256_in1k and so on. It published weights of the paper's authors,
 not trained by these recipes: top-1 71.20, 74.86, 79.41 and 82.48 % (not measured here).

@@ -3,7 +3,7 @@
     python train.py --config=configs/efficientnet.py             # b0, on the embedded digits
     python train.py --config=configs/efficientnet.py:b0          # on ImageNet; also b1 to b8, es, em, el, lite0 …
 
-The first gives 99.44 % top-1 (seed 0, the last epoch) in 186 CPU-seconds on two cores.
+The first gives 99.44 % top-1 (seed 0, the last epoch) in 169 CPU-seconds on two cores.
 
 The others are MMClassification's recipes efficientnet-b0_8xb32_in1k and so on, el and the lite ones, which it lacks,
 by the same. It published weights of the paper's authors, not trained by these recipes: top-1 from 76.74 % for b0 to

@@ -3,7 +3,7 @@
     python train.py --config=configs/eva02.py                    # a small one, on the embedded digits
     python train.py --config=configs/eva02.py:tiny-p14           # on ImageNet; also small-p14, base-p14, large-p14
 
-The first gives 98.33 % top-1 (seed 0, the last epoch) in 143 CPU-seconds on two cores.
+The first gives 98.33 % top-1 (seed 0, the last epoch) in 130 CPU-seconds on two cores.
 
 The others are MMPretrain's recipes eva02-tiny-p14_in1k and so on; `--load_from` takes the pre-trained weights. It
 published weights of the paper's authors, not trained by these recipes: top-1 80.69, 85.78, 88.47 and 89.83 % (not

@@ -4,7 +4,7 @@
     python train.py --config=configs/hornet.py:tiny              # on ImageNet; also small, base, large
     python train.py --config=configs/hornet.py:tiny-gf           # with the global filter; also small-gf, base-gf, …
 
-The first gives 98.61 % top-1 (seed 0, the last epoch) in 113 CPU-seconds on two cores.
+The first gives 98.61 % top-1 (seed 0, the last epoch) in 81 CPU-seconds on two cores.
 
 The others are MMClassification's recipes hornet-tiny_8xb128_in1k and so on, base-gf384 and the large ones, which it has
 no recipe for, as base. It published weights of the paper's authors, not trained by these recipes: top-1 82.84, 83.79

@@ -3,7 +3,7 @@
     python train.py --config=configs/hrnet.py                    # narrow and shallow, on the embedded digits
     python train.py --config=configs/hrnet.py:w18                # on ImageNet; also w30, w32, w40, w44, w48, w64
 
-The first gives 98.89 % top-1 (seed 0, the last epoch) in 245 CPU-seconds on two cores.
+The first gives 98.89 % top-1 (seed 0, the last epoch) in 246 CPU-seconds on two cores.
 
 The others are MMClassification's recipes hrnet-w18_4xb32_in1k and so on. It published weights of the authors, not
 trained by these recipes: top-1 76.75, 78.19, 78.44, 78.94, 78.88, 79.32 and 79.46 % (not measured here).

@@ -3,7 +3,7 @@
     python train.py --config=configs/mobileone.py                # a narrow one, on the embedded digits
     python train.py --config=configs/mobileone.py:s0             # on ImageNet; also s1, s2, s3, s4
 
-The first gives 98.33 % top-1 (seed 0, the last epoch) in 101 CPU-seconds on two cores.
+The first gives 98.33 % top-1 (seed 0, the last epoch) in 88 CPU-seconds on two cores.
 
 The others are MMPretrain's recipes mobileone-s0_8xb32_in1k and so on, without the annealing of weight decay, and
 without the smaller images and weaker augmentation of the first 112 epochs of s1 to s4. It published top-1 71.34,

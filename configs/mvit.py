@@ -3,7 +3,7 @@
     python train.py --config=configs/mvit.py                     # a small one, on the embedded digits
     python train.py --config=configs/mvit.py:tiny                # on ImageNet; also small, base, large
 
-The first gives 99.17 % top-1 (seed 0, the last epoch) in 156 CPU-seconds on two cores.
+The first gives 98.33 % top-1 (seed 0, the last epoch) in 137 CPU-seconds on two cores.
 
 The others are MMClassification's recipes mvitv2-tiny_8xb256_in1k and so on. It published weights of the paper's
 authors, not trained by these recipes: top-1 82.33, 83.63, 84.34 and 85.25 % (not measured here).

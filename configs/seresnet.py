@@ -4,7 +4,7 @@
     python train.py --config=configs/seresnet.py:seresnet50      # on ImageNet; also seresnet101
     python train.py --config=configs/seresnet.py:seresnext50-32x4d     # also seresnext101-32x4d
 
-The first gives 98.33 % top-1 (seed 0, the last epoch) in 67 CPU-seconds on two cores.
+The first gives 98.33 % top-1 (seed 0, the last epoch) in 81 CPU-seconds on two cores.
 
 The others are MMClassification's recipes seresnet50_8xb32_in1k and so on; it published top-1 77.74 and 78.26 % for
 seresnet50 and seresnet101 (not measured here), and nothing for the others.

@@ -3,7 +3,7 @@
     python train.py --config=configs/t2t_vit.py                  # a small one, on the embedded digits
     python train.py --config=configs/t2t_vit.py:t-14             # on ImageNet; also t-19, t-24
 
-The first gives 98.06 % top-1 (seed 0, the last epoch) in 110 CPU-seconds on two cores.
+The first gives 98.06 % top-1 (seed 0, the last epoch) in 125 CPU-seconds on two cores.
 
 The others are MMClassification's recipes t2t-vit-t-14_8xb64_in1k and so on; it published top-1 81.83, 82.63 and 82.71 %
 for them (not measured here).

@@ -4,7 +4,7 @@
     python train.py --config=configs/tinyvit.py:5m               # on ImageNet; also 11m, 21m
     python train.py --config=configs/tinyvit.py:21m-384          # at 384 x 384; also 21m-512
 
-The first gives 98.89 % top-1 (seed 0, the last epoch) in 81 CPU-seconds on two cores.
+The first gives 98.89 % top-1 (seed 0, the last epoch) in 84 CPU-seconds on two cores.
 
 The others are MMPretrain's recipes tinyvit-5m_8xb256_in1k and so on. It published weights of the paper's authors, not
 trained by these recipes: top-1 79.02, 81.44 and 83.08 % for 5m to 21m, and more after ImageNet-21k (not measured here).

@@ -4,7 +4,7 @@
     python train.py --config=configs/twins.py:pcpvt-small        # on ImageNet; also pcpvt-base, pcpvt-large
     python train.py --config=configs/twins.py:svt-small          # also svt-base, svt-large
 
-The first gives 98.33 % top-1 (seed 0, the last epoch) in 154 CPU-seconds on two cores.
+The first gives 98.33 % top-1 (seed 0, the last epoch) in 149 CPU-seconds on two cores.
 
 The others are MMClassification's recipes twins-pcpvt-small_8xb128_in1k and so on. It published weights of the paper's
 authors, not trained by these recipes: top-1 81.14, 82.66 and 83.09 % for PCPVT, 81.77, 83.13 and 83.60 % for SVT (not

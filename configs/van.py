@@ -3,7 +3,7 @@
     python train.py --config=configs/van.py                      # two narrow stages, on the embedded digits
     python train.py --config=configs/van.py:b0                   # on ImageNet; also b1 to b6
 
-The first gives 99.17 % top-1 (seed 0, the last epoch) in 66 CPU-seconds on two cores.
+The first gives 99.17 % top-1 (seed 0, the last epoch) in 83 CPU-seconds on two cores.
 
 The others are MMClassification's recipes van-b0_8xb128_in1k and so on, b5 and b6, which it lacks, as b4. It published
 weights of the paper's authors, not trained by these recipes: top-1 75.41, 81.01, 82.80, 83.86 and 84.13 % for b0 to b4

@@ -3,7 +3,7 @@
     python train.py --config=configs/wide_resnet.py              # two stages, on the embedded digits
     python train.py --config=configs/wide_resnet.py:50           # on ImageNet; also 101
 
-The first gives 99.72 % top-1 (seed 0, the last epoch) in 87 CPU-seconds on two cores.
+The first gives 99.72 % top-1 (seed 0, the last epoch) in 86 CPU-seconds on two cores.
 
 The others are MMClassification's recipes wide-resnet50_8xb32_in1k and wide-resnet101_8xb32_in1k. It published weights
 of torchvision, not trained by these recipes: top-1 78.48 and 78.84 % (not measured here).

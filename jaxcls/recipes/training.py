@@ -25,7 +25,9 @@ def on_digits(
     max_epochs: int = 20,
     positions: Sequence[str] = (),
 ) -> ConfigDict:
-    """A small network on the embedded digits: AdamW, two epochs of warm-up, half a cosine; evaluated each fifth epoch.
+    """A small network on the embedded digits: AdamW, a warm-up, half a cosine; evaluated each fifth epoch.
+
+    The warm-up takes two epochs, and no more than a quarter of the training.
 
     Args:
         backbone: its config.
@@ -40,15 +42,16 @@ def on_digits(
     optimizer = adamw(lr, no_decay=positions)
     for name in positions:
         optimizer["paramwise_cfg"]["custom_keys"][name]["lr_mult"] = 10.0
+    interval = min(5, max_epochs)
     return recipe(
         classifier(backbone, head, neck=neck),
         digits(size),
         optimizer,
-        cosine_to_hundredth(warmup_iters=46),
+        cosine_to_hundredth(warmup_iters=min(46, 23 * max_epochs // 4)),
         max_epochs,
         grad_clip=5.0,
-        evaluation=dict(interval=5, metric="accuracy", save_best="accuracy_top-1"),
-        checkpoint_config=dict(interval=5, max_keep_ckpts=1),
+        evaluation=dict(interval=interval, metric="accuracy", save_best="accuracy_top-1"),
+        checkpoint_config=dict(interval=interval, max_keep_ckpts=1),
     )
 
 
