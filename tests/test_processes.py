@@ -78,16 +78,27 @@ def test_two_processes_train_as_one_with_two_devices(two, tmp_path):
     np.testing.assert_allclose(losses[:10], expected[:10], rtol=1e-4)
 
 
-def test_evaluation_by_two_processes_is_that_of_one(two):
-    logged = lines(two, "val")[-1]
-    environment = {**os.environ, "XLA_FLAGS": ""}
+def evaluate(checkpoint, *flags, devices=1):
     done = subprocess.run(
-        [sys.executable, "evaluate.py", f"--ckpt={two}/checkpoints/2", "--metrics=accuracy,support"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
+        [sys.executable, "evaluate.py", f"--ckpt={checkpoint}", "--metrics=accuracy,support", *flags],
+        cwd=ROOT, env={**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"},
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
-    numbers = json.loads(done.stdout.splitlines()[-1])
-    assert numbers.pop("support") == 360
-    assert numbers == {name: value for name, value in logged.items() if name.startswith("accuracy")}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_evaluation_by_two_processes_is_that_of_any_devices_and_batches(two, tmp_path):
+    logged = {name: value for name, value in lines(two, "val")[-1].items() if name.startswith("accuracy")}
+    scores = []
+    for devices in (1, 8):
+        for batch in (1, 7, 64, 1000):
+            file = tmp_path / f"{devices}_{batch}.npz"
+            flags = (f"--config.data.batch_size={batch}", f"--out={file}")
+            assert evaluate(two / "checkpoints" / "2", *flags, devices=devices) == {**logged, "support": 360}
+            with np.load(file) as saved:
+                scores.append(saved["class_scores"])
+    for found in scores[1:]:
+        np.testing.assert_allclose(found, scores[0], rtol=0, atol=1e-5)
 
 
 def test_validation_in_the_workflow_counts_the_images_of_both(tmp_path):
