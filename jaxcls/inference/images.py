@@ -75,7 +75,7 @@ def _matching(image: Given) -> Sequence[Given]:
 
 
 def _in_folder(image: Given) -> Sequence[Given]:
-    if not (isinstance(image, str | os.PathLike) and os.path.isdir(folder := expand(image))):
+    if not isinstance(image, str | os.PathLike) or os.path.isfile(image) or not os.path.isdir(folder := expand(image)):
         return (image,)
     folder = Path(image) if os.path.isdir(image) else folder  # as it is given, where that will do
     walk = Walk(folder, (".",), EXTENSIONS)

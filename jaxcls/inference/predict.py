@@ -70,8 +70,8 @@ def predictions(
         evaluator, index = model.evaluator(some, batch_size, views, errors), 0
         with evaluator.loader:
             for batch in evaluator.predictions(model.variables):
-                for row in batch.scores:
-                    yield {"error": errors[index]} if errors and index in errors else _result(row, model.classes)
+                for result in _results(batch.scores, model.classes):
+                    yield {"error": errors[index]} if errors and index in errors else result
                     index += 1
 
 
@@ -84,11 +84,11 @@ def _chunks(images: Given | Iterable[Given], size: int) -> Iterator[list[Given]]
         yield listed(some)
 
 
-def _result(scores: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-    label = int(best_class(scores[None])[0])
-    return {
-        "pred_label": label,
-        "pred_score": float(scores.max()),
-        "pred_class": classes[label] if label >= 0 else "",
-        "class_scores": scores,
-    }
+def _results(scores: np.ndarray, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for row, label, score in zip(scores, best_class(scores).tolist(), scores.max(axis=1).tolist(), strict=True):
+        yield {
+            "pred_label": label,
+            "pred_score": score,
+            "pred_class": classes[label] if label >= 0 else "",
+            "class_scores": row,
+        }

@@ -104,7 +104,7 @@ class ReadImage:
         """The sample with its `image` as an array."""
         image = sample["image"]
         if isinstance(image, str | os.PathLike):
-            return self.load({**sample, "filename": str(expand(image))}, rng)
+            return self.load(sample if "filename" in sample else {**sample, "filename": str(expand(image))}, rng)
         pixels = self._read(image)
         return {**sample, "image": pixels.astype(np.float32) if self.load.to_float32 else pixels}
 
