@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from jaxcls.engine.log import ONLY_FILE, close_log, get_logger, open_log
+from jaxcls.engine.log import ONLY_FILE, close_log, get_logger, open_log, quiet
 from jaxcls.errors import UserError
 from tests.engine import tiny
 
@@ -36,6 +36,17 @@ def test_what_comes_before_the_file_is_in_it(tmp_path, capsys):
     shown = capsys.readouterr().err
     assert shown.count("early\n") == 1
     assert "why" not in shown
+
+
+def test_a_quiet_terminal_hears_of_warnings(tmp_path, capsys):
+    logger = open_log(tmp_path / "a.log")
+    with quiet():
+        logger.info("an epoch")
+        logger.warning("trouble")
+    logger.info("afterwards")
+    assert lines(tmp_path / "a.log") == ["INFO - an epoch", "WARNING - trouble", "INFO - afterwards"]
+    shown = capsys.readouterr().err
+    assert [word in shown for word in ("an epoch", "trouble", "afterwards")] == [False, True, True]
 
 
 def test_a_continued_run_says_so_in_its_log(tmp_path):

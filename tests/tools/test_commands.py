@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from jaxcls import __main__ as command
+from jaxcls.errors import UserError
 from jaxcls.shipped import recipes, shipped
+from jaxcls.tools.command_line import CommandLine, positive
 from jaxcls.tools.commands import COMMANDS, NAMES, SCRIPTS, options, summary
 from jaxcls.tools.completion import script
 from tests.commands import ROOT
@@ -48,6 +50,16 @@ def test_a_tool_says_how_it_was_called(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         command.main()
     assert capsys.readouterr().out.startswith("usage: jaxcls print_config ")
+
+
+def test_flags_may_stand_anywhere():
+    line = CommandLine(name="predict")
+    line.add_argument("images", nargs="+")
+    line.add_argument("--topk", type=positive)
+    found = line.options(["a.jpg", "--topk=3", "b.jpg", "c.jpg"])
+    assert found == {"images": ["a.jpg", "b.jpg", "c.jpg"], "topk": 3}
+    with pytest.raises(UserError, match="unrecognized arguments: --top=3; did you mean '--topk'"):
+        line.options(["a.jpg", "--top=3"])
 
 
 def test_flags_are_read_from_the_source():
