@@ -66,10 +66,10 @@ def test_the_installed_command_trains_evaluates_and_predicts(built, tmp_path):
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     [wheel] = built.glob("*.whl")
     install = [sys.executable, "-m", "pip", "--python", environment, "install", "-q", "--no-deps", wheel]
-    subprocess.run(install, check=True)
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    subprocess.run(install, check=True, env=variables)
 
     def run(*arguments):
-        variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         done = subprocess.run(
             [environment / "bin/jaxcls", *arguments], cwd=folder, env=variables, capture_output=True, text=True
         )

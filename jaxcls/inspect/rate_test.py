@@ -13,7 +13,7 @@ import numpy as np
 from jaxcls.config import complete
 from jaxcls.engine.hooks.hook import Hook
 from jaxcls.errors import UserError
-from jaxcls.inspect.trainings import trained
+from jaxcls.inspect.trainings import train_quietly
 
 _SMOOTHING = 0.95  # of the exponential average of the losses
 _READ = 10  # iterations whose losses are fetched from the device at once
@@ -98,7 +98,7 @@ def range_test(config: Mapping[str, Any], start_lr: float = 1e-6, end_lr: float 
         "evaluation": {},
     }
     with tempfile.TemporaryDirectory(prefix="jaxcls-find-lr-") as folder:
-        runner = trained(full, Path(folder), validate=False)
+        runner = train_quietly(full, Path(folder), validate=False)
     (recorder,) = (hook for hook in runner.hooks if isinstance(hook, LossRecorder))
     return found(start_lr * growth ** np.arange(len(recorder.losses)), np.array(recorder.losses))
 

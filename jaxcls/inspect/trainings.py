@@ -11,8 +11,11 @@ from jaxcls.engine import compilation, log
 from jaxcls.engine.runner import Runner
 
 
-def trained(config: Mapping[str, Any], workdir: Path, **options: bool) -> Runner:
-    """`jaxcls.train_model`, of whose log the terminal gets warnings alone, and which leaves nothing compiled."""
+def train_quietly(config: Mapping[str, Any], workdir: Path, **options: bool) -> Runner:
+    """`jaxcls.train_model`, with its arguments and errors, for a run among several.
+
+    Of its log the terminal gets warnings alone, and nothing that it compiled stays.
+    """
     try:
         with log.quiet():
             return train_model(config, workdir, **options)

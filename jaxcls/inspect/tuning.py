@@ -20,7 +20,7 @@ from jaxcls.engine.hooks import EvalHook
 from jaxcls.errors import UserError, close_names
 from jaxcls.inspect.folds import fold_of
 from jaxcls.inspect.logs import Log
-from jaxcls.inspect.trainings import trained
+from jaxcls.inspect.trainings import train_quietly
 from jaxcls.metrics import Number
 
 Draw = Callable[[np.random.Generator], Override | None]  # None: as the config has it
@@ -200,7 +200,7 @@ class Tuning:
             trial.scores.append(saved["score"])
             return
         try:
-            runner = trained(config, workdir, resume=True)
+            runner = train_quietly(config, workdir, resume=True)
         except UserError as error:
             if "the latter half" not in str(error) and "not finite" not in str(error):
                 raise

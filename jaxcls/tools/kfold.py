@@ -20,7 +20,7 @@ import numpy as np
 from jaxcls.errors import UserError
 from jaxcls.inspect.folds import fold_of
 from jaxcls.inspect.logs import Log
-from jaxcls.inspect.trainings import trained
+from jaxcls.inspect.trainings import train_quietly
 from jaxcls.paths import expand
 from jaxcls.tools.command_line import CommandLine, positive, start
 
@@ -37,7 +37,7 @@ def train_folds(
     for fold, one in configs.items():
         place = workdir / f"fold{fold}"
         print(f"{place}: trains; its log is in that folder", flush=True)
-        trained({**one, "seed": one["seed"] + fold}, place, resume=True)
+        train_quietly({**one, "seed": one["seed"] + fold}, place, resume=True)
         print(f"{place}: " + ", ".join(f"{name} {value:.4g}" for name, value in _numbers(place).items()), flush=True)
 
 
