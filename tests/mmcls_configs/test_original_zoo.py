@@ -1,6 +1,5 @@
-"""All config files of the package mmcls 0.25.0, as they stand.
+"""All config files of the package mmcls 0.25.0, as they stand (`original_files`).
 
-They are found in the installed package (`pip install --no-deps mmcls==0.25.0`), or in the folder `MMCLS_CONFIGS`.
 `tests/golden/mmcls/recipes.json` holds what the original makes of them: learning rate, weight decay and number of
 parameters in each group, and the rates of a training with 20 iterations an epoch.
 """
@@ -8,9 +7,7 @@ parameters in each group, and the rates of a training with 20 iterations an epoc
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
-import os
 from pathlib import Path
 
 import cv2
@@ -18,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from original_files import BROKEN, NAMES, ROOT, WHOLE
 
 import jaxcls
 from jaxcls.builder import build, lookup
@@ -31,20 +29,6 @@ from jaxcls.mmcls.writer import recipe_text
 
 pytestmark = pytest.mark.slow
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "mmcls" / "recipes.json").read_text())
-BROKEN = ("mobilenet_v3/mobilenet-v3-small_8xb16_cifar10", "mobilenet_v3/mobilenet_v3_small_cifar")
-
-
-def folder():
-    if found := os.environ.get("MMCLS_CONFIGS"):
-        return Path(found)
-    spec = importlib.util.find_spec("mmcls")
-    return Path(spec.origin).parent / ".mim" / "configs" if spec and spec.origin else None
-
-
-ROOT = folder()
-FILES = sorted(ROOT.rglob("*.py")) if ROOT else []
-NAMES = [str(path.relative_to(ROOT).with_suffix("")) for path in FILES if "_base_" not in path.parts]
-WHOLE = [name for name in NAMES if name not in BROKEN]
 
 
 def image_shape(config):
