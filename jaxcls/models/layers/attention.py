@@ -42,7 +42,7 @@ def attention(
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     plain = partial(_attention, bias=bias, scale=scale, dropout=dropout)
-    if bias is None and dropout is None and not isinstance(scale, Array) and _has_fused_kernel(query, value):
+    if bias is None and dropout is None and not isinstance(scale, Array) and _has_fused_kernel(query, key, value):
         fused = partial(jax.nn.dot_product_attention, scale=scale, implementation="cudnn")
         return platform_dependent(query, key, value, cuda=fused, default=plain)
     return plain(query, key, value)
@@ -59,13 +59,15 @@ def _attention(query: Array, key: Array, value: Array, bias: Array | None, scale
     return jnp.einsum("nhls,nhsd->nhld", weights.astype(value.dtype), value).swapaxes(1, 2)
 
 
-def _has_fused_kernel(query: Array, value: Array) -> bool:
+def _has_fused_kernel(query: Array, key: Array, value: Array) -> bool:
     """Whether cuDNN takes these where the program may run on a GPU; dot_product_attention raises where it does not.
 
     It asks for cuDNN's version as it is traced, so that a program for a GPU keeps the plain form where it is traced on
     a machine without one.
     """
     head_dim, gpus = query.shape[-1], _gpus()
+    if query.shape[1] % 2 or key.shape[1] % 2:  # jax 0.11 refuses their gradient
+        return False
     if not gpus or query.dtype not in (jnp.float16, jnp.bfloat16) or value.shape[-1] != head_dim:
         return False
     major, _, _ = getattr(gpus[0], "compute_capability", "").partition(".")  # an AMD device's is no number

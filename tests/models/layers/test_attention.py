@@ -92,8 +92,11 @@ def test_where_the_fused_kernel_is_used(monkeypatch, backend, capability, dtype,
     gpus = [SimpleNamespace(compute_capability=capability)] if backend == "gpu" else []
     monkeypatch.setattr(sys.modules[_has_fused_kernel.__module__], "_gpus", lambda: gpus)
     query = jnp.zeros((1, 4, 2, head_dim), dtype)
-    assert _has_fused_kernel(query, query) is expected
-    assert not _has_fused_kernel(query, query[..., :8])
+    assert _has_fused_kernel(query, query, query) is expected
+    assert not _has_fused_kernel(query, query, query[..., :8])
+    odd = query[:, :3]  # JAX refuses its gradient, as of a ViT's 197 tokens
+    assert not _has_fused_kernel(odd, query, query)
+    assert not _has_fused_kernel(query, odd, odd)
 
     used = []
 
