@@ -14,6 +14,8 @@ it is trained. Dropout and stochastic depth are off in all of them.
 from __future__ import annotations
 
 import argparse
+import importlib
+import itertools
 import json
 import statistics
 import subprocess
@@ -45,21 +47,22 @@ def main() -> None:
     if args.cell:
         print(json.dumps(cell(*args.cell, args)))
         return
-    peak = None
+    peak = in_process(args, "", "peak", "jaxcls")
+    if "failed" in peak:
+        sys.exit(peak["failed"])
+    print(f"{peak['device']}; product of bfloat16 matrices: {peak['rate'] / 1e12:.2f} TFLOP/s")
+    print(f"batch {args.batch} x {args.size} x {args.size}; median of {args.rounds}\n")
+    print("| network | | | images/s | ms a step | of the peak | GiB | compiled in |")
+    print("|---|---|---|--:|--:|--:|--:|--:|", flush=True)
     for network in args.networks:
-        for kind in args.kinds:
-            for column in args.columns:
-                if column == "Flax example" and (network, kind) != ("ResNet-50", "training"):
-                    continue
-                if peak is None:
-                    peak = in_process(args, "", "peak", "jaxcls")
-                    if "failed" in peak:
-                        sys.exit(peak["failed"])
-                    print(f"{peak.pop('device')}; product of bfloat16 matrices: {peak['rate'] / 1e12:.0f} TFLOP/s")
-                    print(f"batch {args.batch} x {args.size} x {args.size}; median of {args.rounds}")
-                    print("\n| network | | | images/s | ms a step | of the peak | GiB | compiled in |")
-                    print("|---|---|---|--:|--:|--:|--:|--:|", flush=True)
-                print(row(network, kind, column, in_process(args, network, kind, column), peak, args), flush=True)
+        sizes: set[int] = set()
+        for kind, column in itertools.product(args.kinds, args.columns):
+            if column != "Flax example" or (network, kind) == ("ResNet-50", "training"):
+                seen = in_process(args, network, kind, column)
+                print(row(network, kind, column, seen, peak["rate"], args), flush=True)
+                sizes |= {seen["parameters"]} if "parameters" in seen else set()
+        if len(sizes) > 1:
+            sys.exit(f"{network}: not the same network, parameters: {sorted(sizes)}")
 
 
 def parse() -> argparse.Namespace:
@@ -98,12 +101,12 @@ def in_process(args: argparse.Namespace, network: str, kind: str, column: str) -
     return json.loads(run.stdout.strip().splitlines()[-1])
 
 
-def row(network: str, kind: str, column: str, seen: dict[str, Any], peak: dict[str, Any], args: Any) -> str:
+def row(network: str, kind: str, column: str, seen: dict[str, Any], peak: float, args: Any) -> str:
     if "failed" in seen:
         return f"| {network} | {kind} | {column} | {seen['failed']} |||||"
     step = statistics.median(seen["seconds"])
     work = 2 * args.batch * multiply_adds(network, args.size) * (3 if kind == "training" else 1)
-    cells = f"{args.batch / step:.0f} | {1e3 * step:.1f} | {work / step / peak['rate']:.2f}"
+    cells = f"{args.batch / step:.0f} | {1e3 * step:.1f} | {work / step / peak:.2f}"
     return f"| {network} | {kind} | {column} | {cells} | {seen['bytes'] / 2**30:.1f} | {seen['compiled']:.0f} s |"
 
 
@@ -134,17 +137,14 @@ def product_rate(side: int = 8192) -> dict[str, Any]:
 
 
 def cell(network: str, kind: str, column: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Seconds a step of each round and until the first one's end, peak memory in bytes, parameters."""
     if kind == "peak":
         return product_rate()
     start = time.perf_counter()
-    if column == "torch.compile":
-        import torch_timm as framework
-
-        step, count = framework.build(NETWORKS[network][1], kind, *data(args), SGD)
-    else:
-        import jax_networks as framework  # type: ignore[no-redef]
-
-        step, count = framework.build(column, NETWORKS[network][0], kind, *data(args), SGD)
+    ours, timms = NETWORKS[network]
+    framework = importlib.import_module("torch_timm" if column == "torch.compile" else "jax_networks")
+    model = (timms,) if column == "torch.compile" else (column, ours)
+    step, count = framework.build(*model, kind, *data(args), SGD)
     framework.wait(step())
     compiled = time.perf_counter() - start
     for _ in range(3):
