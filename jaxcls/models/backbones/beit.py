@@ -29,6 +29,7 @@ from jaxcls.models.layers import (
     norm_name,
     override,
     pair,
+    residual,
 )
 from jaxcls.models.layers.attention import split_heads
 from jaxcls.models.layers.initializers import Initializer, constant, normal, trunc_normal, xavier
@@ -135,10 +136,10 @@ class BEiTTransformerEncoderLayer(nn.Module):
         """`train`: with dropout and stochastic depth."""
         drop_path = DropPath(self.drop_path_rate)
         y = build_norm(self.norm_cfg, norm_name(self.norm_cfg, 1))(x, train)
-        x = x + drop_path(self._scaled(self._attention()(y, shared_bias, train), "gamma_1"), train)
+        x = residual(x, drop_path(self._scaled(self._attention()(y, shared_bias, train), "gamma_1"), train))
         y = build_norm(self.norm_cfg, norm_name(self.norm_cfg, 2))(x, train)
         y = drop_path(self._ffn()(y, train), train)
-        return x + drop_path(self._scaled(y, "gamma_2"), train)
+        return residual(x, drop_path(self._scaled(y, "gamma_2"), train))
 
     def _attention(self) -> nn.Module:
         own = {"window_size": self.window_size, "use_rel_pos_bias": self.use_rel_pos_bias, "bias": self.bias}

@@ -23,6 +23,7 @@ from jaxcls.models.layers import (
     drop_path_rates,
     global_avg_pool,
     max_pool,
+    residual,
 )
 from jaxcls.models.layers.initializers import constant, kaiming, trunc_normal
 
@@ -82,7 +83,7 @@ class ConvBlock(nn.Module):
         if self.with_residual_conv:
             x = _conv(self.out_channels, 1, "residual_conv", stride=self.stride)(x)
             x = BatchNorm(_EPS, name="residual_bn")(x, train)
-        return nn.relu(x + DropPath(self.drop_path)(y, train)), within
+        return nn.relu(residual(x, DropPath(self.drop_path)(y, train))), within
 
 
 class FCUDown(nn.Module):

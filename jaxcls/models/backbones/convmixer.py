@@ -9,7 +9,7 @@ from jax import Array
 
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
-from jaxcls.models.layers import BN, GELU, Conv, Layers
+from jaxcls.models.layers import BN, GELU, Conv, Layers, residual
 
 # width / depth; table 1 of the paper
 _ARCHITECTURES = architectures(
@@ -33,7 +33,7 @@ class ConvMixerLayer(nn.Module):
         """`train`: with batch statistics."""
         channels, act = x.shape[-1], self.layers.act
         y = Conv(channels, self.kernel_size, padding="same", groups=channels, name="0.fn.0")(x)
-        x = self.layers.norm("0.fn.2")(act(y), train) + x
+        x = residual(x, self.layers.norm("0.fn.2")(act(y), train))
         return self.layers.norm("3")(act(Conv(channels, 1, name="1")(x)), train)
 
 

@@ -24,6 +24,7 @@ from jaxcls.models.layers import (
     build_norm,
     drop_path_rates,
     global_avg_pool,
+    residual,
 )
 from jaxcls.models.layers.initializers import constant
 
@@ -102,7 +103,7 @@ class ConvNeXtBlock(nn.Module):
         if self.layer_scale_init_value > 0:
             gamma = self.param("gamma", constant(self.layer_scale_init_value), (channels,), jnp.float32)
             y = y * gamma.astype(y.dtype)
-        return x + DropPath(self.drop_path_rate)(y, train)
+        return residual(x, DropPath(self.drop_path_rate)(y, train))
 
     def _pointwise(self, features: int, name: str) -> nn.Module:
         return Linear(features, name=name) if self.linear_pw_conv else Conv(features, 1, name=name)

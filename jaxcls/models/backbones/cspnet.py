@@ -17,7 +17,7 @@ from jaxcls.models.backbones.base import Backbone, Config, variant_of
 from jaxcls.models.backbones.layout import Layout
 from jaxcls.models.backbones.resnet import Bottleneck
 from jaxcls.models.backbones.resnext import GroupedBottleneck
-from jaxcls.models.layers import BN, ConvModule, Layers, max_pool
+from jaxcls.models.layers import BN, ConvModule, Layers, max_pool, residual
 
 _LEAKY_RELU: Config = nn.FrozenDict({"type": "LeakyReLU", "inplace": True})
 
@@ -56,7 +56,7 @@ class DarknetBottleneck(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics."""
         y = ConvModule(self.features // self.expansion, 1, layers=self.layers, name="conv1")(x, train)
-        return ConvModule(self.features, 3, 1, 1, layers=self.layers, name="conv2")(y, train) + x
+        return residual(x, ConvModule(self.features, 3, 1, 1, layers=self.layers, name="conv2")(y, train))
 
 
 class CSPStage(nn.Module):

@@ -28,6 +28,7 @@ from jaxcls.models.layers import (
     override,
     padding_of,
     pair,
+    residual,
 )
 from jaxcls.models.layers.attention import split_heads
 from jaxcls.models.layers.window_attention import WindowAttention
@@ -63,7 +64,7 @@ class ConvPosEnc(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        return x + Conv(x.shape[-1], 3, padding=1, groups=x.shape[-1], name="proj")(x)
+        return residual(x, Conv(x.shape[-1], 3, padding=1, groups=x.shape[-1], name="proj")(x))
 
 
 class ChannelAttention(nn.Module):
@@ -108,11 +109,11 @@ class _Block(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with dropout and stochastic depth."""
         x = ConvPosEnc(name="cpe1")(x)
-        x = x + self.attend(build_norm(self.norm_cfg, "norm1")(x, train), train)
+        x = residual(x, self.attend(build_norm(self.norm_cfg, "norm1")(x, train), train))
         x = ConvPosEnc(name="cpe2")(x)
         width = int(x.shape[-1] * self.ffn_ratio)
         ffn = override(FFN, self.ffn_cfgs, "ffn_cfgs", feedforward_channels=width, name="ffn")
-        return x + DropPath(self.drop_path)(ffn(build_norm(self.norm_cfg, "norm2")(x, train), train), train)
+        return residual(x, DropPath(self.drop_path)(ffn(build_norm(self.norm_cfg, "norm2")(x, train), train), train))
 
 
 class SpatialBlock(_Block):

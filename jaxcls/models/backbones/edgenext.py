@@ -25,6 +25,7 @@ from jaxcls.models.layers import (
     build_norm,
     drop_path_rates,
     global_avg_pool,
+    residual,
 )
 from jaxcls.models.layers.initializers import constant
 
@@ -74,10 +75,10 @@ class SDTAEncoder(nn.Module):
         tokens = y.reshape(x.shape[0], -1, channels)
         attend = ChannelMultiheadAttention(self.num_heads, qkv_bias=True, factor="head_scale", name="csa")
         attended = self._scaled(attend(LayerNorm(name="norm_csa")(tokens), train), "gamma_csa")
-        y = (tokens + drop_path(attended, train)).reshape(x.shape)
+        y = residual(tokens, drop_path(attended, train)).reshape(x.shape)
         y = Linear(self.mlp_ratio * channels, name="pointwise_conv1")(LayerNorm(name="norm")(y))
         y = Linear(channels, name="pointwise_conv2")(build_activation(GELU)(y))
-        return x + drop_path(self._scaled(y, "gamma"), train)
+        return residual(x, drop_path(self._scaled(y, "gamma"), train))
 
     def _convolved(self, x: Array) -> Array:
         """(N, H, W, C) -> same, split and joined again."""

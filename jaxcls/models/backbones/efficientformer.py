@@ -29,6 +29,7 @@ from jaxcls.models.layers import (
     build_activation,
     build_norm,
     drop_path_rates,
+    residual,
 )
 from jaxcls.models.layers.initializers import constant
 
@@ -117,9 +118,9 @@ class MetaBlock(nn.Module):
             mixed = avg_pool(x, self.pool_size, 1, self.pool_size // 2, count_include_pad=False) - x
         else:
             mixed = AttentionWithBias(name="token_mixer")(build_norm(LN, "norm1")(x, train))
-        x = x + drop_path(scale[0](mixed), train)
+        x = residual(x, drop_path(scale[0](mixed), train))
         mixed = self._map_mlp(x, train) if is_map else self._token_mlp(build_norm(LN, "norm2")(x, train), train)
-        return x + drop_path(scale[1](mixed), train)
+        return residual(x, drop_path(scale[1](mixed), train))
 
     def _token_mlp(self, x: Array, train: bool) -> Array:
         act, drop, channels = build_activation(self.act_cfg), nn.Dropout(self.drop), x.shape[-1]

@@ -22,6 +22,7 @@ from jaxcls.models.layers import (
     SELayer,
     drop_path_rates,
     make_divisible,
+    residual,
 )
 
 _SWISH: Config = nn.FrozenDict({"type": "Swish"})
@@ -111,7 +112,7 @@ class EdgeResidual(nn.Module):
         y = ConvModule(self.features, 1, second, layers=linear, name="conv2")(y, train)
         if not self.with_residual or self.stride != 1 or self.features != x.shape[-1]:
             return y
-        return x + DropPath(self.drop_path_rate)(y, train)
+        return residual(x, DropPath(self.drop_path_rate)(y, train))
 
 
 class EfficientNet(Backbone):

@@ -11,7 +11,7 @@ from jaxcls.models.backbones.base import Backbone, Config, variant_of
 from jaxcls.models.backbones.efficientnet import EdgeResidual
 from jaxcls.models.backbones.layout import Layout, by_stage
 from jaxcls.models.backbones.resnet import KAIMING_INIT
-from jaxcls.models.layers import ConvModule, DropPath, InvertedResidual, Layers, drop_path_rates
+from jaxcls.models.layers import ConvModule, DropPath, InvertedResidual, Layers, drop_path_rates, residual
 
 _SWISH: Config = nn.FrozenDict({"type": "Swish"})
 _PLAIN, _FUSED, _GATED = "plain", "fused", "gated"
@@ -79,7 +79,7 @@ class ResidualConvModule(nn.Module):
         y = module(x, train)
         if self.stride != 1 or self.features != x.shape[-1]:
             return y
-        return x + DropPath(self.drop_path_rate)(y, train)
+        return residual(x, DropPath(self.drop_path_rate)(y, train))
 
 
 class EfficientNetV2(Backbone):

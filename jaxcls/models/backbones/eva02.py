@@ -12,7 +12,7 @@ from jax import Array
 from jaxcls.models.backbones.base import Config, architectures
 from jaxcls.models.backbones.layout import LAST
 from jaxcls.models.backbones.vision_transformer import VisionTransformer
-from jaxcls.models.layers import LN, DropPath, MultiheadAttention, SwiGLUFFN, build_norm, pair
+from jaxcls.models.layers import LN, DropPath, MultiheadAttention, SwiGLUFFN, build_norm, pair, residual
 from jaxcls.models.layers.rotary import Tables, rotary_tables
 
 # table 1 of the paper
@@ -71,8 +71,8 @@ class EVA02EncoderLayer(nn.Module):
         )
         mlp = SwiGLUFFN(self.feedforward_channels, self.norm_cfg if self.sub_ln else None, self.drop_rate, name="mlp")
         drop_path = DropPath(self.drop_path_rate)
-        x = x + drop_path(attn(build_norm(self.norm_cfg, "norm1")(x, train), train, rotary), train)
-        return x + drop_path(mlp(build_norm(self.norm_cfg, "norm2")(x, train), train), train)
+        x = residual(x, drop_path(attn(build_norm(self.norm_cfg, "norm1")(x, train), train, rotary), train))
+        return residual(x, drop_path(mlp(build_norm(self.norm_cfg, "norm2")(x, train), train), train))
 
 
 class ViTEVA02(VisionTransformer):

@@ -25,6 +25,7 @@ from jaxcls.models.layers import (
     build_activation,
     drop_path_rates,
     global_avg_pool,
+    residual,
 )
 from jaxcls.models.layers.initializers import normal
 from jaxcls.models.layers.position import resize_matrix
@@ -165,9 +166,9 @@ class HorNetBlock(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with stochastic depth."""
         y = HorNetLayerNorm(eps=_EPS, name="norm1")(x)
-        x = x + self._branch(GnConv(self.order, self.dw_cfg, self.scale, name="gnconv")(y), 1, train)
+        x = residual(x, self._branch(GnConv(self.order, self.dw_cfg, self.scale, name="gnconv")(y), 1, train))
         y = Linear(4 * x.shape[-1], name="pwconv1")(HorNetLayerNorm(eps=_EPS, name="norm2")(x))
-        return x + self._branch(Linear(x.shape[-1], name="pwconv2")(build_activation(GELU)(y)), 2, train)
+        return residual(x, self._branch(Linear(x.shape[-1], name="pwconv2")(build_activation(GELU)(y)), 2, train))
 
     def _branch(self, y: Array, index: int, train: bool) -> Array:
         y = LayerScale(name=f"gamma{index}")(y) if self.use_layer_scale else y

@@ -24,6 +24,7 @@ from jaxcls.models.layers import (
     Linear,
     attention,
     build_activation,
+    residual,
 )
 from jaxcls.models.layers.fuse import fuse_conv_norm
 
@@ -203,7 +204,7 @@ class LeViT(Backbone):
                     x, resolution = block(name=f"stages.{stage}.0")(x, train), -(-resolution // 2)
                 else:
                     y = block(name=f"stages.{stage}.{i}.block")(x, train)
-                    x = x + DropPath(self.drop_path_rate)(y, train)
+                    x = residual(x, DropPath(self.drop_path_rate)(y, train))
             if stage in self.returned:
                 outputs.append(x.reshape(x.shape[0], resolution, resolution, -1))
         return tuple(outputs)

@@ -10,7 +10,19 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
-from jaxcls.models.layers import FFN, GELU, LN, DropPath, PatchEmbed, build_norm, for_each, norm_name, override, pair
+from jaxcls.models.layers import (
+    FFN,
+    GELU,
+    LN,
+    DropPath,
+    PatchEmbed,
+    build_norm,
+    for_each,
+    norm_name,
+    override,
+    pair,
+    residual,
+)
 from jaxcls.models.layers.initializers import normal, xavier
 
 # table 1 of the paper
@@ -52,9 +64,9 @@ class MixerBlock(nn.Module):
         drop_path = DropPath(self.drop_path_rate)
         y = build_norm(self.norm_cfg, norm_name(self.norm_cfg, 1))(x, train).swapaxes(1, 2)
         y = self._mix(self.tokens_mlp_dims, "token_mix")(y, train).swapaxes(1, 2)
-        x = x + drop_path(y, train)
+        x = residual(x, drop_path(y, train))
         y = build_norm(self.norm_cfg, norm_name(self.norm_cfg, 2))(x, train)
-        return x + drop_path(self._mix(self.channels_mlp_dims, "channel_mix")(y, train), train)
+        return residual(x, drop_path(self._mix(self.channels_mlp_dims, "channel_mix")(y, train), train))
 
     def _mix(self, width: int, name: str) -> FFN:
         return FFN(

@@ -10,7 +10,7 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config
 from jaxcls.models.backbones.layout import Layout, by_stage
-from jaxcls.models.layers import BN, ConvModule, Layers, make_divisible
+from jaxcls.models.layers import BN, ConvModule, Layers, make_divisible, residual
 
 _RELU6: Config = nn.FrozenDict({"type": "ReLU6"})
 _INIT = (
@@ -53,7 +53,7 @@ class InvertedResidual(nn.Module):
             y, first = ConvModule(hidden, 1, layers=self.layers, name="conv.0")(y, train), 1
         y = ConvModule(hidden, 3, self.stride, 1, groups=hidden, layers=self.layers, name=f"conv.{first}")(y, train)
         y = ConvModule(self.features, 1, layers=linear, name=f"conv.{first + 1}")(y, train)
-        return x + y if self.stride == 1 and self.features == x.shape[-1] else y
+        return residual(x, y) if self.stride == 1 and self.features == x.shape[-1] else y
 
 
 class MobileNetV2(Backbone):

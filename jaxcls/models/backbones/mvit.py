@@ -26,6 +26,7 @@ from jaxcls.models.layers import (
     max_pool,
     override,
     pair,
+    residual,
     resize_pos_embed,
 )
 from jaxcls.models.layers.attention import split_heads
@@ -171,12 +172,12 @@ class MultiScaleBlock(nn.Module):
         if (stride := self.scale.stride_q) > 1:
             skip = max_pool(skip, stride + 1, stride, (stride + 1) // 2)
         attn = MultiScaleAttention(self.scale, width, norm_cfg=self.norm_cfg, name="attn", **self.attn_cfg)
-        x = skip + drop_path(attn(y, train), train)
+        x = residual(skip, drop_path(attn(y, train), train))
         y = build_norm(self.norm_cfg, "norm2")(x, train)
         skip = project(y) if project and not self.dim_mul_in_attention else x
         hidden = Linear(int(width * self.mlp_ratio), name="mlp.fc1")(y)
         y = Linear(self.scale.width, name="mlp.fc2")(build_activation(self.act_cfg)(hidden))
-        return skip + drop_path(y, train)
+        return residual(skip, drop_path(y, train))
 
 
 class MViT(Backbone):

@@ -12,7 +12,7 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
-from jaxcls.models.layers import GELU, Conv, DropPath, avg_pool, build_activation, build_norm, drop_path_rates
+from jaxcls.models.layers import GELU, Conv, DropPath, avg_pool, build_activation, build_norm, drop_path_rates, residual
 from jaxcls.models.layers.initializers import constant
 
 _GN: Config = nn.FrozenDict({"type": "GN", "num_groups": 1})
@@ -83,10 +83,10 @@ class PoolFormerBlock(nn.Module):
         """`train`: with dropout and stochastic depth."""
         y = build_norm(self.norm_cfg, "norm1")(x, train)
         y = avg_pool(y, self.pool_size, 1, self.pool_size // 2, count_include_pad=False) - y
-        x = x + self._branch(y, 1, train)
+        x = residual(x, self._branch(y, 1, train))
         y = build_norm(self.norm_cfg, "norm2")(x, train)
         y = Mlp(int(x.shape[-1] * self.mlp_ratio), self.act_cfg, self.drop_rate, name="mlp")(y, train)
-        return x + self._branch(y, 2, train)
+        return residual(x, self._branch(y, 2, train))
 
     def _branch(self, y: Array, index: int, train: bool) -> Array:
         start = constant(self.layer_scale_init_value)

@@ -13,7 +13,18 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
-from jaxcls.models.layers import BN, GELU, ConvModule, Layers, PatchEmbed, SELayer, build_activation, override, pair
+from jaxcls.models.layers import (
+    BN,
+    GELU,
+    ConvModule,
+    Layers,
+    PatchEmbed,
+    SELayer,
+    build_activation,
+    override,
+    pair,
+    residual,
+)
 from jaxcls.models.layers.fuse import fuse_conv_norm, norm_as_affine
 from jaxcls.models.layers.initializers import from_init_cfg, pytorch_bias, pytorch_kernel
 
@@ -122,8 +133,8 @@ class RepMLPNetUnit(nn.Module):
             deploy=self.deploy,
             name="repmlp_block",
         )
-        x = x + block(layers.norm("norm1")(x, train), train)
-        return x + ConvFFN(4 * x.shape[-1], name="ffn_block")(layers.norm("norm2")(x, train), train)
+        x = residual(x, block(layers.norm("norm1")(x, train), train))
+        return residual(x, ConvFFN(4 * x.shape[-1], name="ffn_block")(layers.norm("norm2")(x, train), train))
 
 
 class RepMLPNet(Backbone):

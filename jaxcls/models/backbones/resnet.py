@@ -15,7 +15,7 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, one_a_stage, variant_of
 from jaxcls.models.backbones.layout import Layout, by_stage
-from jaxcls.models.layers import BN, ConvModule, DropPath, Layers, avg_pool, max_pool
+from jaxcls.models.layers import BN, ConvModule, DropPath, Layers, avg_pool, max_pool, residual
 
 KAIMING_INIT = (
     {"type": "Kaiming", "layer": ("Conv2d",)},
@@ -60,7 +60,7 @@ class ResidualBlock(nn.Module):
         return self.layers.norm(f"downsample.{first + 1}")(x, train)
 
     def add(self, branch: Array, x: Array, train: bool) -> Array:
-        return self.layers.act(DropPath(self.drop_path_rate)(branch, train) + self.shortcut(x, train))
+        return self.layers.act(residual(self.shortcut(x, train), DropPath(self.drop_path_rate)(branch, train)))
 
 
 class BasicBlock(ResidualBlock):

@@ -10,7 +10,17 @@ from jax import Array
 
 from jaxcls.models.backbones.base import Backbone, Config, variant_of
 from jaxcls.models.backbones.layout import Layout, by_stage
-from jaxcls.models.layers import BN, RELU, ConvModule, Layers, avg_pool, channel_shuffle, make_divisible, max_pool
+from jaxcls.models.layers import (
+    BN,
+    RELU,
+    ConvModule,
+    Layers,
+    avg_pool,
+    channel_shuffle,
+    make_divisible,
+    max_pool,
+    residual,
+)
 
 _DEPTHS = (4, 8, 4)
 # groups: channels of each stage; table 1 of the paper
@@ -55,7 +65,7 @@ class ShuffleUnit(nn.Module):
         y = ConvModule(added, 1, groups=self.groups, layers=linear, name="g_conv_1x1_expand")(y, train)
         if concat:
             return jnp.concatenate([avg_pool(x, 3, 2, 1), self.layers.act(y)], axis=-1)
-        return self.layers.act(x + y)
+        return self.layers.act(residual(x, y))
 
 
 class ShuffleNetV1(Backbone):

@@ -27,6 +27,7 @@ from jaxcls.models.layers import (
     for_each,
     override,
     pair,
+    residual,
     resize_pos_embed,
 )
 from jaxcls.models.layers.initializers import trunc_normal
@@ -86,8 +87,8 @@ class SwinBlock(nn.Module):
         width = int(x.shape[-1] * self.ffn_ratio)
         ffn = override(FFN, self.ffn_cfgs, "ffn_cfgs", feedforward_channels=width, name="ffn")
         drop_path = DropPath(self.drop_path)
-        x = x + drop_path(attn(build_norm(self.norm_cfg, "norm1")(x, train), train), train)
-        return x + drop_path(ffn(build_norm(self.norm_cfg, "norm2")(x, train), train), train)
+        x = residual(x, drop_path(attn(build_norm(self.norm_cfg, "norm1")(x, train), train), train))
+        return residual(x, drop_path(ffn(build_norm(self.norm_cfg, "norm2")(x, train), train), train))
 
 
 class SwinBlockSequence(nn.Module):

@@ -23,6 +23,7 @@ from jaxcls.models.layers import (
     build_norm,
     for_each,
     override,
+    residual,
 )
 
 # section 3.5 of the paper; the original gives huge and giant their heads
@@ -86,8 +87,8 @@ class SwinBlockV2(nn.Module):
         width = int(x.shape[-1] * self.ffn_ratio)
         ffn = override(FFN, self.ffn_cfgs, "ffn_cfgs", feedforward_channels=width, name="ffn")
         drop_path = DropPath(self.drop_path)  # before the norms, as in the original
-        x = x + build_norm(self.norm_cfg, "norm1")(drop_path(attn(x, train), train), train)
-        x = x + build_norm(self.norm_cfg, "norm2")(drop_path(ffn(x, train), train), train)
+        x = residual(x, build_norm(self.norm_cfg, "norm1")(drop_path(attn(x, train), train), train))
+        x = residual(x, build_norm(self.norm_cfg, "norm2")(drop_path(ffn(x, train), train), train))
         return build_norm(self.norm_cfg, "norm3")(x, train) if self.extra_norm else x
 
 

@@ -28,6 +28,7 @@ from jaxcls.models.layers import (
     norm_name,
     override,
     pair,
+    residual,
     resize_pos_embed,
     unfold,
 )
@@ -85,8 +86,8 @@ class T2TTransformerLayer(nn.Module):
         )
         ffn = FFN(self.feedforward_channels, self.num_fcs, self.act_cfg, self.drop_rate, name="ffn")
         y = attn(_norm(self.norm_cfg, 1)(x, train), train)
-        x = y if is_wider else x + drop_path(y, train)
-        return x + drop_path(ffn(_norm(self.norm_cfg, 2)(x, train), train), train)
+        x = y if is_wider else residual(x, drop_path(y, train))
+        return residual(x, drop_path(ffn(_norm(self.norm_cfg, 2)(x, train), train), train))
 
 
 class T2TModule(nn.Module):

@@ -24,6 +24,7 @@ from jaxcls.models.layers import (
     build_norm,
     drop_path_rates,
     global_avg_pool,
+    residual,
 )
 from jaxcls.models.layers.initializers import constant
 from jaxcls.models.layers.window_attention import window_partition, window_reverse
@@ -78,7 +79,7 @@ class MBConvBlock(nn.Module):
         y = act(ConvBN2d(width, name="conv1")(x, train))
         y = act(ConvBN2d(width, 3, groups=width, name="conv2")(y, train))
         y = ConvBN2d(x.shape[-1], scale=0.0, name="conv3")(y, train)
-        return act(x + DropPath(self.drop_path_rate)(y, train))
+        return act(residual(x, DropPath(self.drop_path_rate)(y, train)))
 
 
 class PatchMerging(nn.Module):
@@ -162,10 +163,10 @@ class TinyViTBlock(nn.Module):
         size = (y.shape[1], y.shape[2])
         y = WindowAttention(self.num_heads, window, name="attn")(window_partition(y, window))
         y = window_reverse(y, size, window)[:, :height, :width]
-        x = x + drop_path(y, train)
+        x = residual(x, drop_path(y, train))
         x = ConvBN2d(channels, self.local_conv_size, groups=channels, name="local_conv")(x, train)
         mlp = MLP(int(channels * self.mlp_ratio), self.drop_rate, self.act_cfg, name="mlp")
-        return x + drop_path(mlp(x, train), train)
+        return residual(x, drop_path(mlp(x, train), train))
 
 
 class TinyViT(Backbone):

@@ -25,6 +25,7 @@ from jaxcls.models.layers import (
     drop_path_rates,
     fit_pos_embed,
     pair,
+    residual,
 )
 from jaxcls.models.layers.initializers import trunc_normal
 
@@ -66,8 +67,8 @@ class TransformerBlock(nn.Module):
         attn = PackedMultiheadAttention(self.num_heads, self.attn_drop_rate, self.qkv_bias, name="attn.attn")
         ffn = FFN(x.shape[-1] * self.ffn_ratio, self.num_fcs, self.act_cfg, self.drop_rate, name="ffn")
         y = attn(build_norm(self.norm_cfg, "norm_attn")(x, train), train)
-        x = x + drop_path(nn.Dropout(self.drop_rate)(y, deterministic=not train), train)
-        return x + drop_path(ffn(build_norm(self.norm_cfg, "norm_ffn")(x, train), train), train)
+        x = residual(x, drop_path(nn.Dropout(self.drop_rate)(y, deterministic=not train), train))
+        return residual(x, drop_path(ffn(build_norm(self.norm_cfg, "norm_ffn")(x, train), train), train))
 
 
 class TnTLayer(nn.Module):

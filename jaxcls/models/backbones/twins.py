@@ -15,7 +15,7 @@ from jax import Array
 from jaxcls.errors import UserError
 from jaxcls.models.backbones.base import Backbone, Config, architectures, settings_of
 from jaxcls.models.backbones.layout import Layout
-from jaxcls.models.layers import FFN, GELU, LN, Conv, DropPath, Linear, PatchEmbed, attention, build_norm
+from jaxcls.models.layers import FFN, GELU, LN, Conv, DropPath, Linear, PatchEmbed, attention, build_norm, residual
 from jaxcls.models.layers.attention import split_heads, weight_dropout
 from jaxcls.models.layers.drop_path import drop_path_rates
 from jaxcls.models.layers.initializers import normal
@@ -174,9 +174,9 @@ class TwinsLayer(nn.Module):
         drop_path = DropPath(self.drop_path_rate)
         y = attn(build_norm(self.norm_cfg, "norm1")(x, train), train)
         # Feed-forward and global attention drop paths themselves in the original, and the layer drops them once more.
-        x = x + drop_path(drop_path(y, train) if is_global else y, train)
+        x = residual(x, drop_path(drop_path(y, train) if is_global else y, train))
         y = ffn(build_norm(self.norm_cfg, "norm2")(x, train), train)
-        return x + drop_path(drop_path(y, train), train)
+        return residual(x, drop_path(drop_path(y, train), train))
 
 
 class ConditionalPositionEncoding(nn.Module):
@@ -195,7 +195,7 @@ class ConditionalPositionEncoding(nn.Module):
         """Adds positions."""
         channels = x.shape[-1]
         proj = Conv(channels, 3, padding=1, groups=channels, kernel_init=self.kernel_init, name="proj")
-        return x + proj(x)
+        return residual(x, proj(x))
 
 
 class PCPVT(Backbone):

@@ -22,6 +22,7 @@ from jaxcls.models.layers import (
     build_norm,
     drop_path_rates,
     override,
+    residual,
 )
 from jaxcls.models.layers.initializers import constant
 
@@ -83,7 +84,7 @@ class SpatialAttention(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         y = build_activation(self.act_cfg)(Conv(x.shape[-1], 1, name="proj_1")(x))
-        return Conv(x.shape[-1], 1, name="proj_2")(LKA(name="spatial_gating_unit")(y)) + x
+        return residual(x, Conv(x.shape[-1], 1, name="proj_2")(LKA(name="spatial_gating_unit")(y)))
 
 
 class VANBlock(nn.Module):
@@ -110,9 +111,9 @@ class VANBlock(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         """`train`: with batch statistics, dropout and stochastic depth."""
         y = SpatialAttention(self.act_cfg, name="attn")(self._norm(x, 1, train))
-        x = x + self._branch(y, 1, train)
+        x = residual(x, self._branch(y, 1, train))
         ffn = MixFFN(int(x.shape[-1] * self.ffn_ratio), self.act_cfg, self.drop_rate, name="mlp")
-        return x + self._branch(ffn(self._norm(x, 2, train), train), 2, train)
+        return residual(x, self._branch(ffn(self._norm(x, 2, train), train), 2, train))
 
     def _norm(self, x: Array, index: int, train: bool) -> Array:
         return build_norm(self.norm_cfg, f"norm{index}", use_running_average=self.norm_eval)(x, train)

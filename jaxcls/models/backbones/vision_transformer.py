@@ -32,6 +32,7 @@ from jaxcls.models.layers import (
     norm_name,
     override,
     pair,
+    residual,
     resize_pos_embed,
 )
 from jaxcls.models.layers.initializers import Initializer, constant, normal, trunc_normal, xavier
@@ -111,10 +112,10 @@ class TransformerEncoderLayer(nn.Module):
             name="attn",
         )
         drop_path, first, second = DropPath(self.drop_path_rate), _norm(self.norm_cfg, 1), _norm(self.norm_cfg, 2)
-        x = x + drop_path(attn(first(x, train), train), train)
+        x = residual(x, drop_path(attn(first(x, train), train), train))
         y = second(x, train)  # its parameters are in the checkpoint, whether they are used or not
         y = first(x, train) if self.shared_norm else y
-        return x + drop_path(self._ffn()(y, train), train)
+        return residual(x, drop_path(self._ffn()(y, train), train))
 
     def _ffn(self) -> nn.Module:
         common: dict[str, Any] = {

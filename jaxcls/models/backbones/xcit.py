@@ -27,6 +27,7 @@ from jaxcls.models.layers import (
     build_norm,
     global_avg_pool,
     pair,
+    residual,
 )
 from jaxcls.models.layers.attention import weight_dropout
 from jaxcls.models.layers.initializers import constant, trunc_normal
@@ -162,11 +163,11 @@ class XCABlock(_Block):
             self.num_heads, self.attn_drop_rate, self.drop_rate, self.qkv_bias, name="attn"
         )
         tokens = self.norm(x, "norm1", train).reshape(x.shape[0], -1, x.shape[-1])
-        x = x + drop_path(self.scaled(attend(tokens, train).reshape(x.shape), "gamma1"), train)
+        x = residual(x, drop_path(self.scaled(attend(tokens, train).reshape(x.shape), "gamma1"), train))
         y = LPI(self.bn_norm_cfg, self.act_cfg, name="local_mp")(self.norm(x, "norm3", train), train)
-        x = x + drop_path(self.scaled(y, "gamma3"), train)
+        x = residual(x, drop_path(self.scaled(y, "gamma3"), train))
         y = self.ffn(self.norm(x, "norm2", train), train)
-        return x + drop_path(self.scaled(y, "gamma2"), train)
+        return residual(x, drop_path(self.scaled(y, "gamma2"), train))
 
 
 class ClassAttentionBlock(_Block):
@@ -188,13 +189,13 @@ class ClassAttentionBlock(_Block):
         attend = ClassAttention(self.num_heads, self.qkv_bias, self.attn_drop_rate, self.drop_rate, name="attn")
         y = self.norm(x, "norm1", train)
         y = jnp.concatenate([attend(y, train), y[:, 1:]], axis=1)
-        x = x + drop_path(scaled(y, "gamma1"), train)
+        x = residual(x, drop_path(scaled(y, "gamma1"), train))
         if self.tokens_norm:
             x = self.norm(x, "norm2", train)
         else:
             x = jnp.concatenate([self.norm(x[:, :1], "norm2", train), x[:, 1:]], axis=1)
         token = scaled(self.ffn(x[:, :1], train), "gamma2")
-        return x + drop_path(jnp.concatenate([token, x[:, 1:]], axis=1), train)
+        return residual(x, drop_path(jnp.concatenate([token, x[:, 1:]], axis=1), train))
 
 
 class XCiT(Backbone):

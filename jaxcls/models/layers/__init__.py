@@ -25,6 +25,7 @@ from jaxcls.models.layers.position import (
     resize_pos_embed,
     resize_relative_position_bias_table,
 )
+from jaxcls.models.layers.residual import residual
 from jaxcls.models.layers.se_layer import SELayer
 from jaxcls.models.layers.swiglu_ffn import SwiGLUFFN
 from jaxcls.models.layers.window_attention import ShiftWindowMSA, WindowMSAV2
@@ -77,6 +78,7 @@ __all__ = [
     "padding_of",
     "pair",
     "require_pixels",
+    "residual",
     "resize_pos_embed",
     "resize_relative_position_bias_table",
     "unfold",

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxcls.arguments import argument_names, unknown_keys
@@ -28,7 +29,8 @@ def _clip(x: Array, min: float = -1.0, max: float = 1.0) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    return jax.nn.gelu(x, approximate=False)  # JAX's default is the tanh approximation
+    values = x.astype(jnp.float32)
+    return (0.5 * values * (1 + jax.lax.erf(values * np.float32(np.sqrt(0.5))))).astype(x.dtype)
 
 
 ACTIVATIONS: dict[str, Callable[..., Array]] = {

@@ -86,8 +86,8 @@ def split_heads(qkv: Array, num_heads: int) -> tuple[Array, Array, Array]:
     n, length, width = qkv.shape
     if width % (3 * num_heads):
         raise UserError(f"num_heads={num_heads} does not divide the width {width // 3}")
-    query, key, value = jnp.moveaxis(qkv.reshape(n, length, 3, num_heads, -1), 2, 0)
-    return query, key, value
+    query, key, value = jnp.split(qkv.reshape(n, length, 3, num_heads, -1), 3, axis=2)
+    return query[:, :, 0], key[:, :, 0], value[:, :, 0]
 
 
 def unit(x: Array, axis: int = -1) -> Array:

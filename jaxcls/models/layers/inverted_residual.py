@@ -11,6 +11,7 @@ from jax import Array
 from jaxcls.models.layers.conv_module import ConvModule
 from jaxcls.models.layers.drop_path import DropPath
 from jaxcls.models.layers.kit import Layers
+from jaxcls.models.layers.residual import residual
 from jaxcls.models.layers.se_layer import SELayer
 
 
@@ -48,4 +49,4 @@ class InvertedResidual(nn.Module):
         y = ConvModule(self.features, 1, layers=self.layers.replace(act_cfg=None), name="linear_conv")(y, train)
         if self.stride != 1 or self.features != x.shape[-1]:
             return y
-        return x + DropPath(self.drop_path_rate)(y, train)
+        return residual(x, DropPath(self.drop_path_rate)(y, train))

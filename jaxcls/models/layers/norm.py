@@ -117,9 +117,9 @@ class LayerNorm(Norm):
     def __call__(self, x: Array, train: bool = False) -> Array:
         scale, bias = self.scale_and_bias(x.shape[-1])
         values = x.astype(jnp.float32)
-        mean = jnp.mean(values, -1, keepdims=True)
-        var = jnp.mean(lax.square(values - mean), -1, keepdims=True)
-        return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
+        values -= jnp.mean(values, -1, keepdims=True)
+        var = jnp.mean(lax.square(values), -1, keepdims=True)
+        return (values * lax.rsqrt(var + self.eps) * scale + bias).astype(x.dtype)
 
 
 class GroupNorm(Norm, kw_only=True):
