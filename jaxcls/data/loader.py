@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -14,6 +15,8 @@ import cv2
 from jaxcls.data.worker_processes import WorkerProcesses
 from jaxcls.errors import UserError
 
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+READING_THREADS = min(4, _CORES)  # where no config says how many; more than there are cores hold up one another
 _WAITING_BYTES, _MOST_WAITING = 8 * 2**20, 32  # placed batches that wait for the reader
 
 

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from jaxcls import user_code
 from jaxcls.config import complete, load_config, load_recipe
+from jaxcls.data.loader import READING_THREADS
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
 from jaxcls.data.views import MOVED, Views, build_views
 from jaxcls.engine import compilation
@@ -30,7 +31,6 @@ from jaxcls.inference.images import GivenImages, listed
 from jaxcls.inference.preprocess import Given, Preprocess, Tolerant
 from jaxcls.models.classifier import STAGES
 
-_THREADS = 4  # that read and transform images
 _MOST = 64 * 224 * 224 * 3  # values of images at a time, where the user does not say
 _FEW = (1, 8)  # batches for so many images, which need not wait for as many as a run evaluated
 
@@ -132,7 +132,7 @@ class Model:
         source = GivenImages(images, self.classes, head is not None and head.multi_label)
         transforms = preprocess.transforms if errors is None else (Tolerant(preprocess, errors),)
         batches = EvalBatches(Dataset(source, transforms, preprocess.normalize), -(-batch_size // devices) * devices)
-        return Loader(batches, _THREADS, parallel.place_batch)
+        return Loader(batches, READING_THREADS, parallel.place_batch)
 
     def features(self, images: Given | Sequence[Given], stage: str = "neck", batch_size: int | None = None) -> Any:
         """What the network makes of images on its way, as `extract_feat` gives it, for all of them together.

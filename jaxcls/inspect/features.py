@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxcls.data.loader import READING_THREADS
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader
 from jaxcls.engine.network import preprocess_of
 from jaxcls.errors import UserError, close_names
@@ -16,7 +17,6 @@ from jaxcls.inference import Model
 from jaxcls.models.classifier import STAGES
 
 METHODS = ("tsne", "pca")
-_THREADS = 4
 
 
 class Features(NamedTuple):
@@ -59,7 +59,7 @@ def features_of(model: Model, dataset: Dataset, count: int, stage: str = "pre_lo
 
 def _batches(dataset: Dataset, batch_size: int, count: int) -> Iterator[Any]:
     batches = EvalBatches(dataset, batch_size)
-    with Loader(batches, _THREADS, lambda batch: batch) as loader:
+    with Loader(batches, READING_THREADS, lambda batch: batch) as loader:
         for i, batch in enumerate(loader.iterate()):
             yield batch
             if (i + 1) * batch_size >= count:

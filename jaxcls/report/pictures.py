@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from jaxcls.data.loader import READING_THREADS
 from jaxcls.report.evaluated import Evaluated
 from jaxcls.visualization.ranked import described, listed, pixels
 
-_THREADS = 4
 _SIDE = 160  # pixels of a picture's longer side, at most
 _SHARP = 64  # pictures up to this side are kept as they are, and shown with their pixels as squares
 _EACH = 8  # pictures of a cell of the confusion matrix, at most
@@ -55,7 +55,7 @@ def cells(found: Evaluated, limit: int) -> dict[str, list[int]]:
 def entries(found: Evaluated, indices: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Index -> what the page shows of an image: `src`, `sharp`, `name`, `truth`, `predicted`, `right`, `alt`."""
     wanted = sorted(set(indices))
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with ThreadPoolExecutor(READING_THREADS) as threads:
         return dict(zip(wanted, threads.map(lambda index: _entry(found, index), wanted), strict=True))
 
 

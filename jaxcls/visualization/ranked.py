@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxcls.data.loader import READING_THREADS
 from jaxcls.data.transforms import LoadImageFromFile
 from jaxcls.paths import output_folder
 from jaxcls.ranks import best_class
 from jaxcls.visualization.pictures import RIGHT, WRONG, Line, captioned
 
-_THREADS = 4
 _SHOWN = 5  # labels of an image that has several
 
 
@@ -79,7 +79,7 @@ class RankedPictures:
         """Draws the pictures; `advance(1)` is called for each."""
         right, confidence = (np.concatenate(parts) for parts in zip(*self._verdicts, strict=True))
         order = np.lexsort((-np.nan_to_num(confidence, nan=2.0), right))[: self.limit]
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with ThreadPoolExecutor(READING_THREADS) as threads:
             jobs = ((rank, int(index), bool(right[index])) for rank, index in enumerate(order, 1))
             for _ in threads.map(lambda job: self._draw(*job), jobs):
                 advance(1)

@@ -23,7 +23,7 @@ def test_a_sum(dtype):
     at_ends = transpose(cotangent)
     for gradient in at_ends:
         np.testing.assert_array_equal(gradient[1:], cotangent[1:])
-    assert y.dtype == dtype and {gradient.dtype for gradient in at_ends} == {jnp.dtype(dtype)}
+    assert {one.dtype for one in (y, *at_ends)} == {jnp.dtype(dtype)}
 
 
 def widest(depth):
