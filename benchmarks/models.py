@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import jaxcls
 from jaxcls import zoo
+from jaxcls.engine.compilation.flags import set_flags
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.models.layers import conv
 from jaxcls.models.layers.conv2d import Window, dense
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("--models", type=lambda names: names.split(","), default=list(NETWORKS))
     parser.add_argument("--rounds", type=int, default=10)
     args = parser.parse_args()
+    set_flags()  # as train.py does
     cores = len(os.sched_getaffinity(0))
     print(
         f"{jax.default_backend()}, {cores} cores, jax {jax.__version__}; ms a step, median of {args.rounds} (least)\n"
