@@ -23,7 +23,7 @@ from tests.models.filled import filled
 
 EIGHT = len(jax.devices())
 ONE = Parallel(devices=jax.devices()[:1])
-WITHOUT_NORM_EVAL = ("InceptionV3",)  # float32 with rounded weights and images: a cosine of 0.05
+WITHOUT_NORM_EVAL = ("Conformer", "InceptionV3")  # float32 with rounded weights and images: cosines of 0.86 and 0.05
 SHARDED = ("ResNet", "VisionTransformer")  # two that differ as much as can be
 
 

@@ -14,7 +14,6 @@ FAMILIES = {
         neck=None,
         head="ConformerHead",
         norm_eval=False,
-        cosine=0.85,  # float32 with rounded weights and images: 0.857
         frozen={-1: (), 0: ()},
         wrong=(
             ({"out_indices": 1}, "out_indices=1; allowed: 2 to 3"),
