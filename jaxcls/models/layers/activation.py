@@ -29,6 +29,7 @@ def _clip(x: Array, min: float = -1.0, max: float = 1.0) -> Array:
 
 
 def _gelu(x: Array) -> Array:
+    # As PyTorch's; jax.nn.gelu's default is the tanh approximation, and its erfc is slower on a CPU.
     values = x.astype(jnp.float32)
     return (0.5 * values * (1 + jax.lax.erf(values * np.float32(np.sqrt(0.5))))).astype(x.dtype)
 

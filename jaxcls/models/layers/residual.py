@@ -10,7 +10,10 @@ from jaxcls.models.layers.platforms import leaves_jax, platform_dependent
 
 
 def residual(x: Array, branch: Array) -> Array:
-    """X + branch; on a CPU the sum and its gradient are kept, not computed again by what uses them."""
+    """The sum of two arrays of one shape and dtype, (N, ...), in that dtype.
+
+    On a CPU the sum, and its gradient, are computed once for all that uses them.
+    """
     y = x + branch
     return y if leaves_jax() else _kept(y)
 
