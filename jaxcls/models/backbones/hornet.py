@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from jaxcls.models.layers import (
     residual,
 )
 from jaxcls.models.layers.initializers import normal
+from jaxcls.models.layers.platforms import leaves_jax
 from jaxcls.models.layers.position import resize_matrix
 
 _EPS = 1e-6
@@ -92,13 +94,13 @@ class GlobalLocalFilter(nn.Module):
         half = x.shape[-1] // 2
         local, whole = jnp.split(HorNetLayerNorm(eps=_EPS, name="pre_norm")(x), 2, axis=-1)
         local = Conv(half, 3, padding=1, groups=half, use_bias=False, name="dw")(local)
-        spectrum = jnp.fft.rfft2(whole.astype(jnp.float32), axes=(1, 2), norm="ortho")
-        spectrum = spectrum * self._filter(half, spectrum.shape[1:3])
-        whole = jnp.fft.irfft2(spectrum, s=whole.shape[1:3], axes=(1, 2), norm="ortho").astype(x.dtype)
+        weight = self._filter(half, (x.shape[1], x.shape[2] // 2 + 1))
+        filtered = filtered_by_products if leaves_jax() else filtered_by_fft
+        whole = filtered(whole.astype(jnp.float32), weight).astype(x.dtype)
         return HorNetLayerNorm(eps=_EPS, name="post_norm")(jnp.stack([local, whole], axis=-1).reshape(x.shape))
 
-    def _filter(self, channels: int, size: tuple[int, ...]) -> Array:
-        """(rows, columns, C), complex."""
+    def _filter(self, channels: int, size: tuple[int, int]) -> Array:
+        """(rows, columns, C, 2), real and imaginary parts."""
         weight = self.param("complex_weight", normal(std=0.02), (channels, self.h, self.w, 2), jnp.float32)
         weight = weight.astype(jnp.float32)
         if size != (self.h, self.w):
@@ -107,7 +109,36 @@ class GlobalLocalFilter(nn.Module):
                 for src, dst in zip((self.h, self.w), size, strict=True)
             )
             weight = jnp.einsum("ih,jw,chwp->cijp", rows, columns, weight, precision="highest")
-        return jax.lax.complex(weight[..., 0], weight[..., 1]).transpose(1, 2, 0)
+        return weight.transpose(1, 2, 0, 3)
+
+
+def filtered_by_fft(x: Array, weight: Array) -> Array:
+    """Each channel's spectrum multiplied by its weights: (N, H, W, C), (H, W / 2 + 1, C, 2) -> (N, H, W, C)."""
+    spectrum = jnp.fft.rfft2(x, axes=(1, 2), norm="ortho") * jax.lax.complex(weight[..., 0], weight[..., 1])
+    return jnp.fft.irfft2(spectrum, s=x.shape[1:3], axes=(1, 2), norm="ortho")
+
+
+def filtered_by_products(x: Array, weight: Array) -> Array:
+    """The same by the transforms' matrices, in real numbers: for runtimes without complex ones."""
+    einsum = functools.partial(jnp.einsum, precision="highest")
+    rows, columns = (np.fft.fft(np.eye(size), norm="ortho") for size in x.shape[1:3])
+    columns = columns[:, : weight.shape[1]]
+    mirrored = np.arange(1, weight.shape[1]) * 2 < x.shape[2]  # columns whose conjugates the spectrum leaves out
+    back = (columns.conj() * np.r_[1, 1 + mirrored]).T
+
+    def along(equation: str, matrix: np.ndarray, real: Array, imaginary: Array) -> tuple[Array, Array]:
+        a, b = (jnp.asarray(part, jnp.float32) for part in (matrix.real, matrix.imag))
+        return (
+            einsum(equation, real, a) - einsum(equation, imaginary, b),
+            einsum(equation, real, b) + einsum(equation, imaginary, a),
+        )
+
+    real, imaginary = along("nhwc,wk->nhkc", columns, x, jnp.zeros_like(x))
+    real, imaginary = along("nhkc,hm->nmkc", rows, real, imaginary)
+    a, b = weight[..., 0], weight[..., 1]
+    real, imaginary = real * a - imaginary * b, real * b + imaginary * a
+    real, imaginary = along("nmkc,mh->nhkc", rows.conj(), real, imaginary)
+    return along("nhkc,kw->nhwc", back, real, imaginary)[0]
 
 
 def global_local(channels: int, name: str, h: int = 14, w: int = 8) -> nn.Module:

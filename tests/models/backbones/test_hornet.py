@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pytest
 
-from jaxcls.models.backbones.hornet import GlobalLocalFilter, HorNetLayerNorm
+from jaxcls.models.backbones.hornet import GlobalLocalFilter, HorNetLayerNorm, filtered_by_fft, filtered_by_products
 from tests.models.filled import filled
 
 X = np.random.default_rng(0).standard_normal((2, 6, 5, 4)).astype(np.float32)
@@ -43,3 +44,12 @@ def test_the_global_filter_fits_maps_of_other_sizes():
     resized = {**variables["params"], "complex_weight": columns.transpose(2, 1, 0, 3).astype(np.float32)}
     expected = large.apply({"params": resized}, X)
     np.testing.assert_allclose(jax.jit(small.apply)(variables, X), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(6, 5), (5, 6), (7, 7), (4, 2), (3, 1)])
+def test_the_filter_in_real_numbers(size):
+    """Of spectra of no real image too, as learnt weights are."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, *size, 3)).astype(np.float32)
+    weight = rng.standard_normal((size[0], size[1] // 2 + 1, 3, 2)).astype(np.float32)
+    np.testing.assert_allclose(filtered_by_products(x, weight), filtered_by_fft(x, weight), rtol=1e-5, atol=1e-5)
