@@ -86,6 +86,8 @@ def parameter_groups(
 ) -> dict[tuple[str, ...], tuple[float, float]]:
     """The learning rate and the weight decay of each parameter, by its path.
 
+    A rate is that of `lr`, also where Muon's `others` have one of their own.
+
     Args:
         params: the tree of parameters; arrays, or their shapes alone.
         optimizer: as `build_optimizer` takes it.

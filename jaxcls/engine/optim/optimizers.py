@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
-from jaxcls.engine.optim.paramwise import is_depthwise
+from jaxcls.engine.optim.paramwise import is_depthwise, parameter_name
 from jaxcls.engine.optim.ranges import BELOW_ONE, require
 from jaxcls.engine.optim.transforms import (
     Scalar,
@@ -149,27 +150,48 @@ def muon(
     adjust_lr_fn: str | None = None,
     betas: Betas = (0.9, 0.999),
     adam_eps: float = 1e-8,
+    others: Callable[[Scalar, float], optax.GradientTransformation] | None = None,
+    exclude: tuple[str, ...] = (),
+    normalize_kernels: bool = False,
 ) -> optax.GradientTransformation:
-    """Muon (https://kellerjordan.github.io/posts/muon) for the kernels, AdamW for everything else.
+    """Muon (https://kellerjordan.github.io/posts/muon) for the kernels, AdamW or `others` for everything else.
 
     The arguments are those of `torch.optim.Muon`, whose Nesterov momentum lacks optax's correction of the bias, and
     AdamW's `betas` and `adam_eps`; `weight_decay` is for both. A convolution's kernel (kh, kw, I, O) is the matrix
     (kh · kw · I, O); a depthwise one, whose channels do not mix, is AdamW's. `adjust_lr_fn="match_rms_adamw"` gives
     steps as long as AdamW's, so that one learning rate suits both (Liu et al. 2025, arXiv:2502.16982).
+
+    `others` is in a config an optimiser's config, with a rate of its own that goes with the schedule of `lr`; kernels
+    whose names have one of `exclude` in them are theirs too. `normalize_kernels` scales each kernel to the norm
+    sqrt(O) before its step (https://github.com/KellerJordan/cifar10-airbench).
     """
     newton_schulz = optax.contrib.scale_by_muon(
         ns_coefficients, ns_steps, momentum, eps, nesterov=nesterov, weight_dimension_numbers=_matrix_axes
     )
-    matrices = _chain(learning_rate, newton_schulz, _adjust_to_shape(adjust_lr_fn), _decay(weight_decay))
-    others = adamw(learning_rate, betas, adam_eps, weight_decay)
-    return optax.partition({"muon": matrices, "adamw": others}, _muon_labels)
+    matrices = optax.chain(
+        _chain(learning_rate, newton_schulz, _adjust_to_shape(adjust_lr_fn), _decay(weight_decay)),
+        _normalize_kernels() if normalize_kernels else optax.identity(),
+    )
+    rest = others(learning_rate, weight_decay) if others else adamw(learning_rate, betas, adam_eps, weight_decay)
+
+    def labels(params: PyTree) -> PyTree:
+        def label(path: Any, leaf: Any) -> str:
+            is_matrix = path[-1].key == "kernel" and leaf.ndim > 1 and not is_depthwise(leaf)
+            name = parameter_name(tuple(key.key for key in path))
+            return "muon" if is_matrix and not any(part in name for part in exclude) else "others"
+
+        return jax.tree_util.tree_map_with_path(label, params)
+
+    return optax.partition({"muon": matrices, "others": rest}, labels)
 
 
-def _muon_labels(params: PyTree) -> PyTree:
-    def label(path: Any, leaf: Any) -> str:
-        return "muon" if path[-1].key == "kernel" and leaf.ndim > 1 and not is_depthwise(leaf) else "adamw"
+def _normalize_kernels() -> optax.GradientTransformation:
+    """After the update the kernels are as if they had had the norm sqrt(outputs) before."""
 
-    return jax.tree_util.tree_map_with_path(label, params)
+    def update(updates: PyTree, params: PyTree) -> PyTree:
+        return jax.tree.map(lambda u, p: u + (p.shape[-1] ** 0.5 / jnp.linalg.norm(p) - 1) * p, updates, params)
+
+    return optax.stateless(update)
 
 
 def _matrix_axes(kernels: PyTree) -> PyTree:

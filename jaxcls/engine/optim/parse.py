@@ -89,10 +89,33 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
     refuse(unknown + unknown_keys(paramwise, set(_defaults(multipliers)) - {"params", "layout"}, WHERE))
     for name, value in config.items():
         _check_range(name, value, defaults.get(name))
+    if config.get("others") is not None:
+        config["others"] = _others(config["others"], lr)
     max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))
     recipe = Recipe(kind, make, config, max_grad_norm, lr, paramwise)
     _check_decay_rules(recipe)
     return recipe
+
+
+def _others(config: Any, lr: float) -> Callable[[Any, float], optax.GradientTransformation]:
+    """What optimises the rest beside an optimiser of the rate `lr`: (its rate now, weight decay) -> transformation."""
+    where = "optimizer.others"
+    try:
+        recipe = parse({"lr": lr, **config} if isinstance(config, Mapping) else config)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    names = {*(name for name in DECAYS if name in recipe.arguments), *(["paramwise_cfg"] if recipe.paramwise else [])}
+    if recipe.max_grad_norm:
+        names.add("max_grad_norm")
+    if names:
+        raise UserError(f"{where}: {', '.join(sorted(names))} cannot stand here; what stands in optimizer is for all")
+    decay = next((name for name in DECAYS if name in recipe.argument_names), None)
+
+    def make(learning_rate: Any, weight_decay: float) -> optax.GradientTransformation:
+        decays = {decay: weight_decay} if decay else {}
+        return recipe.make(learning_rate * (recipe.lr / lr), **recipe.arguments, **decays)
+
+    return make
 
 
 def base_momentum(optimizer: Mapping[str, Any]) -> float:

@@ -213,6 +213,38 @@ def test_muon_sees_a_convolution_s_kernel_as_a_matrix_and_a_depthwise_one_as_non
     np.testing.assert_allclose(found, adamw(start, gradients, 0.05, 0.1), rtol=1e-5, atol=1e-5)
 
 
+def test_muon_beside_another_optimiser():
+    """With a rate of its own, on the schedule of the first; excluded kernels are its own too."""
+    start = {"kernel": RNG.standard_normal((3, 3, 2, 4)), "bias": RNG.standard_normal(4)}
+    gradients = {name: RNG.standard_normal((STEPS, *value.shape)) for name, value in start.items()}
+    others = {"type": "SGD", "lr": 2.0, "momentum": 0.85, "nesterov": True}
+    config = {"type": "Muon", "lr": 0.05, "weight_decay": 0.01, "others": others}
+    found = run(config, start, gradients)
+    expected = muon(start["kernel"].reshape(18, 4), gradients["kernel"].reshape(STEPS, 18, 4), 0.05, weight_decay=0.01)
+    np.testing.assert_allclose(found["kernel"].reshape(18, 4), expected, rtol=1e-4, atol=1e-4)
+    rule = {"lr": 2.0, "momentum": 0.85, "weight_decay": 0.01, "nesterov": True}
+    np.testing.assert_allclose(found["bias"], sgd(start["bias"], gradients["bias"], **rule), rtol=1e-5, atol=1e-4)
+    found = run({**config, "exclude": ("fc",)}, start, gradients)
+    for name, value in start.items():
+        np.testing.assert_allclose(found[name], sgd(value, gradients[name], **rule), rtol=1e-5, atol=1e-4)
+    tx = build_optimizer(config, {"fc": start}, lambda step: 0.05 * (step < STEPS))  # the schedule ends
+    state = tx.init({"fc": start})
+    updates, _ = tx.update({"fc": start}, state, {"fc": start}, step=np.int32(STEPS))
+    assert not np.any(updates["fc"]["bias"])
+
+
+def test_muon_on_kernels_of_a_constant_norm():
+    kernel, gradients = START["kernel"], GRADIENTS["kernel"]
+    found = run({"type": "Muon", "lr": 0.05, "weight_decay": 0.0, "normalize_kernels": True})["kernel"]
+    expected, length = kernel, kernel.shape[1] ** 0.5
+    for t in range(STEPS):
+        step = muon(expected, gradients[: t + 1], 0.05, weight_decay=0.0) - muon(
+            expected, gradients[:t], 0.05, weight_decay=0.0
+        )
+        expected = expected * length / np.linalg.norm(expected) + step
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_muon_on_sharded_parameters_is_muon():
     params = {"fc": {"kernel": RNG.standard_normal((64, 128)).astype(np.float32), "bias": np.ones(128, np.float32)}}
     tx = build_optimizer({"type": "Muon", "lr": 0.05}, params)
