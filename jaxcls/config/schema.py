@@ -17,6 +17,7 @@ from jaxcls.engine import hooks, runner
 from jaxcls.engine.distillation import distillation_of
 from jaxcls.engine.hooks import Hook
 from jaxcls.engine.optim.clipping import build_grad_clip
+from jaxcls.engine.optim.lookahead import build_lookahead
 from jaxcls.engine.optim.parse import parse
 from jaxcls.engine.optim.schedules import check_lr_config, check_momentum_config
 from jaxcls.engine.step.ema import Ema
@@ -143,6 +144,7 @@ CONFIG: Mapping[str, Schema] = {
             "grad_clip": Optional(Checked(build_grad_clip)),
             "cumulative_iters": Whole(1),
             "max_skipped_updates": Value(int | None),
+            "lookahead": Optional(Checked(build_lookahead)),
         }
     ),
     "lr_config": Checked(check_lr_config),

@@ -11,6 +11,7 @@ import optax
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import construct
 from jaxcls.engine.optim import base_momentum, build_grad_clip, build_optimizer, has_momentum
+from jaxcls.engine.optim.lookahead import build_lookahead
 from jaxcls.engine.optim.schedules import build_lr_schedule, build_momentum_schedule
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.accumulation import Accumulation
@@ -25,7 +26,7 @@ Config = Mapping[str, Any]
 _HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook")
 _MUCH = 0.1  # of the first weights in the averages at the end
 _log = logging.getLogger("jaxcls")
-OPTIMIZER_CONFIG = ("type", "grad_clip", "cumulative_iters", "max_skipped_updates")
+OPTIMIZER_CONFIG = ("type", "grad_clip", "cumulative_iters", "max_skipped_updates", "lookahead")
 
 
 class Optimisation:
@@ -50,7 +51,7 @@ class Optimisation:
         self._optimizer = config["optimizer"]
         if "lr" not in self._optimizer:
             raise UserError(f"optimizer: needs 'lr', the learning rate; it has {', '.join(self._optimizer)}")
-        max_iters = length * iters_per_epoch if kind.by_epoch else length
+        self._max_iters = length * iters_per_epoch if kind.by_epoch else length
         span = (length, iters_per_epoch) if kind.by_epoch else (None, iters_per_epoch, length)
         self.schedule: optax.Schedule = build_lr_schedule(config["lr_config"], self._optimizer["lr"], *span)
         self._momentum_config = config["momentum_config"]
@@ -60,14 +61,16 @@ class Optimisation:
             self.momentum_schedule = build_momentum_schedule(self._momentum_config, momentum, *span)
         elif has_momentum(self._optimizer):
             self.momentum_schedule = optax.constant_schedule(base_momentum(self._optimizer))
-        clip, accumulation = _optimizer_config(config["optimizer_config"], max_iters)
-        precision, ema = build_precision(config["precision"]), _build_ema(config["ema"], max_iters)
+        clip, accumulation = _optimizer_config(config["optimizer_config"], self._max_iters)
+        self._lookahead = build_lookahead(config["optimizer_config"].get("lookahead"))
+        precision, ema = build_precision(config["precision"]), _build_ema(config["ema"], self._max_iters)
         self.options = StepOptions(precision, accumulation, clip, ema)
 
     def build_tx(self, params: Any, layout: Layout | None = None) -> optax.GradientTransformation:
         """The optimiser for these parameters of a classifier, whose backbone has that layout."""
         momentum = self.momentum_schedule if self._momentum_config else None
-        return build_optimizer(self._optimizer, params, self.schedule, momentum, layout)
+        tx = build_optimizer(self._optimizer, params, self.schedule, momentum, layout)
+        return self._lookahead.wrap(tx, self._max_iters) if self._lookahead else tx
 
 
 def _build_ema(config: Config | None, max_iters: int) -> Ema | None:
