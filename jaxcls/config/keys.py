@@ -13,7 +13,13 @@ from jaxcls.errors import UserError, refuse
 
 REQUIRED = ("model", "data", "optimizer", "runner")
 DEFAULTS: dict[str, Any] = {
-    "data": {"num_workers": 2, "worker_type": "thread", "sampler": {"type": "RandomSampler"}, "drop_last": False},
+    "data": {
+        "num_workers": 2,
+        "worker_type": "thread",
+        "sampler": {"type": "RandomSampler"},
+        "drop_last": False,
+        "on_device": False,
+    },
     "optimizer_config": {},
     "lr_config": {"policy": "fixed"},
     "momentum_config": None,

@@ -129,6 +129,7 @@ CONFIG: Mapping[str, Schema] = {
             "worker_type": TEXT,
             "sampler": Slot(sampler),
             "drop_last": Value(bool),
+            "on_device": Value(bool),
             "train": SOURCE,
             "val": SOURCE,
             "test": SOURCE,

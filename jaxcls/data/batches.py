@@ -14,10 +14,12 @@ import numpy as np
 
 from jaxcls.data.dataset import Dataset
 from jaxcls.data.sampler import RandomSampler, Sampler
+from jaxcls.data.transforms import CenterCrop, LoadImageFromFile, Pad, Resize
 from jaxcls.data.transforms.base import Sample
 from jaxcls.errors import UserError
 
 Batch = dict[str, np.ndarray]
+_CONSTANT = (CenterCrop, LoadImageFromFile, Pad, Resize)  # transforms without randomness
 
 
 class Batches(ABC):
@@ -60,7 +62,8 @@ class TrainBatches(Batches):
         drop_last: the samples that do not fill a last batch are left out of the epoch instead.
 
     Returns:
-        `image`: uint8 (B/P, H, W, C), `label`: int32 (B/P,), or (B/P, K) with several labels an image.
+        `image`: uint8 (B/P, H, W, C), `label`: int32 (B/P,), or (B/P, K) with several labels an image; where the
+        dataset's transforms ask for them, `index` and `epoch`: int32 (B/P,).
     """
 
     endless = True
@@ -92,8 +95,46 @@ class TrainBatches(Batches):
         epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
         positions = self._positions(step_in_epoch)
         order = self.sampler.epoch(len(self.dataset), self.batch_size, self.seed, epoch)
-        rng = _SampleRng(self.seed, epoch)
-        return _assemble(self.dataset.readable_sample, order[positions % len(order)], rng, positions)
+        index = order[positions % len(order)]
+        batch = self._of(index, epoch, positions)
+        if self.dataset.in_turn:
+            batch |= {"index": index.astype(np.int32), "epoch": np.full(len(index), epoch, np.int32)}
+        return batch
+
+    def _of(self, index: np.ndarray, epoch: int, positions: np.ndarray) -> Batch:
+        """The batch of these samples, which stand at these places of the epoch."""
+        return _assemble(self.dataset.readable_sample, index, _SampleRng(self.seed, epoch), positions)
+
+
+class ResidentBatches(TrainBatches):
+    """As `TrainBatches`, for a device that has all images: each is read once, and then known by its number.
+
+    Args: as `TrainBatches`.
+
+    Attributes:
+        images: uint8 (n, H, W, C), the whole dataset.
+
+    Raises:
+        UserError: a transform of the host's that is not known to give the same each time.
+
+    Returns:
+        `index`: int32 (B/P,), `label`; where the dataset's transforms ask for it, `epoch`.
+    """
+
+    def __init__(self, dataset: Dataset, *args: Any) -> None:
+        super().__init__(dataset, *args)
+        varying = [type(step).__name__ for step in dataset.transforms if not isinstance(step, _CONSTANT)]
+        if varying:
+            raise UserError(
+                f"data.on_device=True reads each image once, and {', '.join(varying)} would not change it again; "
+                "leave out what has no on_device=True of its own"
+            )
+        everything = np.arange(len(dataset))
+        read = _assemble(dataset.readable_sample, everything, _SampleRng(self.seed, 0), everything)
+        self.images, self._labels = read["image"], read["label"]
+
+    def _of(self, index: np.ndarray, epoch: int, positions: np.ndarray) -> Batch:
+        return {"index": index.astype(np.int32), "label": self._labels[index]}
 
 
 class EvalBatches(Batches):

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,17 +114,27 @@ class Dataset:
         raise AssertionError("not reached")
 
     @property
-    def augment_images(self) -> Callable[[jax.Array, jax.Array], jax.Array] | None:
-        """(key, uint8 images (N, H, W, C)) -> images: the device's random transforms; None without any."""
+    def in_turn(self) -> bool:
+        """Whether the device's transforms look at which images these are, and when."""
+        return any(transform.in_turn for transform in self.random_on_device)
+
+    @property
+    def augment_images(self) -> Callable[[jax.Array, Mapping[str, jax.Array]], jax.Array] | None:
+        """(key, batch) -> its images (N, H, W, C) after the device's random transforms; None without any.
+
+        With `in_turn` the batch has `index` and `epoch` (N,) beside its `image`.
+        """
         if not self.random_on_device:
             return None
         import jax
 
-        def augment_images(key: jax.Array, images: jax.Array) -> jax.Array:
-            for transform, own in zip(
-                self.random_on_device, jax.random.split(key, len(self.random_on_device)), strict=True
-            ):
-                images = transform.augment_images(own, images)
+        def augment_images(key: jax.Array, batch: Mapping[str, jax.Array]) -> jax.Array:
+            images, keys = batch["image"], jax.random.split(key, len(self.random_on_device))
+            for transform, own in zip(self.random_on_device, keys, strict=True):
+                if transform.in_turn:
+                    images = transform.augment_in_turn(own, images, batch["index"], batch["epoch"])
+                else:
+                    images = transform.augment_images(own, images)
             return images
 
         return augment_images

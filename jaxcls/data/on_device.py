@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,36 @@ def flip(key: Array, images: Array, axis: int, prob: float) -> Array:
     """(N, H, W, C) -> the same shape, each image turned round along the axis with the probability."""
     chosen = jax.random.bernoulli(key, prob, (len(images), 1, 1, 1))
     return jnp.where(chosen, jnp.flip(images, axis), images)
+
+
+def flip_in_turn(images: Array, index: Array, epoch: Array, axis: int, prob: float) -> Array:
+    """(N, H, W, C) -> the same shape, each image turned round along the axis in every other epoch.
+
+    Args:
+        images: the batch.
+        index: (N,), the images' places in the dataset.
+        epoch: (N,), from 0.
+        axis: 1 or 2.
+        prob: of being turned round in the first epoch, which `index` alone decides.
+    """
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(0)))(index)
+    first = jax.vmap(lambda key: jax.random.bernoulli(key, prob))(keys)
+    chosen = first ^ (epoch % 2 == 1)
+    return jnp.where(chosen[:, None, None, None], jnp.flip(images, axis), images)
+
+
+def shift(key: Array, images: Array, most: int, mode: str) -> Array:
+    """(N, H, W, C) -> the same shape, each image moved by up to `most` pixels along either axis.
+
+    Args:
+        key: of all randomness.
+        images: the batch.
+        most: pixels.
+        mode: of `jnp.pad`.
+    """
+    padded = jnp.pad(images, ((0, 0), (most, most), (most, most), (0, 0)), mode)
+    corners = jax.random.randint(key, (len(images), 2), 0, 2 * most + 1)
+    return jax.vmap(lambda image, corner: jax.lax.dynamic_slice(image, (*corner, 0), images.shape[1:]))(padded, corners)
 
 
 def erase(

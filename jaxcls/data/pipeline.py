@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxcls.builder import build, plain
 from jaxcls.data import sources, transforms
-from jaxcls.data.batches import EvalBatches, TrainBatches
+from jaxcls.data.batches import EvalBatches, ResidentBatches, TrainBatches
 from jaxcls.data.dataset import Dataset, Transform
 from jaxcls.data.loader import Loader
 from jaxcls.data.sources.base import Source
@@ -23,6 +23,7 @@ __all__ = [
     "Dataset",
     "EvalBatches",
     "Loader",
+    "ResidentBatches",
     "TrainBatches",
     "build_dataset",
     "build_pipeline",

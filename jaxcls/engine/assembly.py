@@ -16,6 +16,7 @@ from jaxcls.data.pipeline import (
     Dataset,
     EvalBatches,
     Loader,
+    ResidentBatches,
     TrainBatches,
     build_dataset,
     with_pipeline,
@@ -106,7 +107,8 @@ def build_runner(
             build_evaluator(config, "val", val, network, build_views(data["tta"]))  # now, not after the training
     processes = (jax.process_index(), jax.process_count())
     samples = build(data["sampler"], sampler, "data.sampler")
-    batches = TrainBatches(dataset, data["batch_size"], config["seed"], *processes, samples, data["drop_last"])
+    kind_of_batches = ResidentBatches if data["on_device"] else TrainBatches
+    batches = kind_of_batches(dataset, data["batch_size"], config["seed"], *processes, samples, data["drop_last"])
     loaders = {"train": _loader(batches, data, parallel)}
 
     kind, length = runner_kind(config["runner"])
@@ -182,7 +184,11 @@ def _identity(config: Config, kind: type[Runner], dataset: Dataset) -> dict[str,
 
 
 def _loader(batches: TrainBatches | EvalBatches, data: Config, parallel: Parallel) -> Loader:
-    return Loader(batches, data["num_workers"], parallel.place_batch, worker_type=data["worker_type"])
+    if not isinstance(batches, ResidentBatches):
+        return Loader(batches, data["num_workers"], parallel.place_batch, worker_type=data["worker_type"])
+    size = batches.images.nbytes / 2**20
+    get_logger().info("%d training images are on the device, %.0f MiB", len(batches.images), size)
+    return Loader(batches, 0, parallel.picker(batches.images, "image", "index"))  # nothing is left for workers
 
 
 def _register_hooks(made: Runner, config: Config, evaluator: Evaluator | None, ema: Ema | None) -> None:

@@ -8,7 +8,7 @@ from jaxcls.data.batches import TrainBatches
 from jaxcls.data.dataset import Dataset
 from jaxcls.data.loader import Loader
 from jaxcls.data.pipeline import build_pipeline
-from jaxcls.data.transforms import RandomErasing, RandomFlip
+from jaxcls.data.transforms import RandomErasing, RandomFlip, RandomShift
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
 from tests.data.broken import Broken
@@ -25,6 +25,44 @@ def test_flips_are_drawn_for_each_image(direction, axis):
     flipped = (given == np.flip(IMAGES, axis)).all((1, 2, 3))
     assert np.all(same ^ flipped)
     assert abs(flipped.mean() - 0.25) < 0.06
+
+
+def test_flips_in_turn():
+    flip, index = RandomFlip(0.3, on_device=True, alternate=True), np.arange(len(IMAGES))
+
+    def flipped(epoch, index=index, images=IMAGES):
+        given = jax.jit(flip.augment_in_turn)(jax.random.key(epoch), images, index, np.full_like(index, epoch))
+        return (np.asarray(given) == np.flip(images, 2)).all((1, 2, 3))
+
+    first = flipped(0)
+    assert abs(first.mean() - 0.3) < 0.06
+    np.testing.assert_array_equal(flipped(1), ~first)
+    np.testing.assert_array_equal(flipped(2), first)
+    other = np.random.default_rng(0).permutation(index)
+    np.testing.assert_array_equal(flipped(4, other, IMAGES[other]), first[other])
+    with pytest.raises(UserError, match="alternate=True needs on_device=True"):
+        RandomFlip(alternate=True)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge", "constant"])
+def test_shifts_are_crops_of_the_padded_image(mode):
+    shift = RandomShift(2, mode, on_device=True)
+    padded = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2), (0, 0)), mode)
+    moved = np.stack([padded[:, r : r + 16, c : c + 12] for r in range(5) for c in range(5)])
+    given = np.asarray(jax.jit(shift.augment_images)(jax.random.key(0), IMAGES))
+    rng = np.random.default_rng(0)
+    for images in (given, np.stack([shift.transform(image, rng) for image in IMAGES])):
+        matches = (moved == images).all((2, 3, 4))
+        assert matches.any(0).all()
+        counts = (matches / matches.sum(0)).sum(1)  # a uniform draw of 25
+        assert ((counts - len(IMAGES) / 25) ** 2).sum() / (len(IMAGES) / 25) < 51  # chi-squared, 24 degrees: 0.1 %
+
+
+def test_shifts_that_cannot_be():
+    with pytest.raises(UserError, match="most=0: expected a positive int"):
+        RandomShift(0)
+    with pytest.raises(UserError, match="most=12 is not less than the image's sides"):
+        RandomShift(12).transform(IMAGES[0], np.random.default_rng(0))
 
 
 def erased(transform, key=0):
@@ -87,6 +125,30 @@ def test_a_training_with_them(tmp_path):
     val["pipeline"] = [*pipeline, normalize]
     with pytest.raises(UserError, match=r"data\.val\.pipeline: what has on_device=True is random"):
         train(tmp_path / "c", data={"batch_size": 32, "num_workers": 1, "train": train_data, "val": val})
+
+
+@pytest.mark.parametrize("parallel", ["pmap", "shard_map", "jit"])
+def test_a_training_with_all_images_on_the_device(parallel, tmp_path):
+    """The same as from the host, bit for bit; flips in turn know image and epoch either way."""
+    from tests import recipe
+
+    data = recipe.get_config().to_dict()["data"]
+    *_, normalize = data["train"]["pipeline"]
+    own = [{"type": "RandomFlip", "on_device": True, "alternate": True}, {"type": "RandomShift", "on_device": True}]
+    train_data = {**data["train"], "split": "train[:100]", "pipeline": [*own, normalize]}
+    data = {"batch_size": 32, "num_workers": 1, "train": train_data}
+    runs = [
+        train(tmp_path / str(resident), data={**data, "on_device": resident}, parallel=parallel)
+        for resident in (False, True)
+    ]
+    assert jax.tree.all(jax.tree.map(np.array_equal, *(run.state for run in runs)))
+    assert "100 training images are on the device, 0 MiB" in next((tmp_path / "True").glob("*.log")).read_text()
+    flip = {"type": "RandomFlip"}
+    data["train"]["pipeline"] = [flip, normalize]
+    with pytest.raises(
+        UserError, match=r"data\.on_device=True reads each image once, and RandomFlip would not change it"
+    ):
+        train(tmp_path / "c", data={**data, "on_device": True})
 
 
 @pytest.mark.parametrize("worker_type", ["thread", "process"])

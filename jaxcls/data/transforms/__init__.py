@@ -12,6 +12,7 @@ from jaxcls.data.transforms.load import LoadImageFromFile
 from jaxcls.data.transforms.normalize import Normalize
 from jaxcls.data.transforms.pad import Pad
 from jaxcls.data.transforms.resize import Resize
+from jaxcls.data.transforms.shift import RandomShift
 from jaxcls.data.transforms.tone import AutoContrast, Equalize, Invert, Posterize, Solarize, SolarizeAdd
 from jaxcls.data.transforms.warp import Rotate, Shear, Translate
 
@@ -40,6 +41,7 @@ __all__ = [
     "RandomFlip",
     "RandomGrayscale",
     "RandomResizedCrop",
+    "RandomShift",
     "Resize",
     "Rotate",
     "Sharpness",

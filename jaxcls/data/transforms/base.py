@@ -46,6 +46,15 @@ class OnDevice(ABC):
     def augment_images(self, key: jax.Array, images: jax.Array) -> jax.Array:
         """uint8 (N, H, W, C), RGB or grey -> the same shape; pure, works inside `jit`."""
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether it looks at which images these are, and when: `augment_in_turn` is called."""
+        return False
+
+    def augment_in_turn(self, key: jax.Array, images: jax.Array, index: jax.Array, epoch: jax.Array) -> jax.Array:
+        """As `augment_images`, told the images' places in the dataset and the epochs, from 0, int32 (N,) each."""
+        raise NotImplementedError
+
 
 def size_pair(name: str, size: Any) -> tuple[int, int]:
     """`size` as (height, width): a positive int stands for a square."""

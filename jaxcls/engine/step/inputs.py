@@ -29,12 +29,12 @@ class Inputs:
     """From a batch to the network's inputs, in this order.
 
     Attributes:
-        augment_images: (key, images as they travel) -> the same, each changed at random; None: they stay.
+        augment_images: (key, batch) -> its images as they travel, each changed at random; None: they stay.
         preprocess: images as they travel -> (N, H, W, C) as the network sees them.
         mix_batch: (key, images, labels) -> images and soft labels (N, K), several images in each; None: they stay.
     """
 
-    augment_images: Callable[[Array, Array], Array] | None = None
+    augment_images: Callable[[Array, Mapping[str, Any]], Array] | None = None
     preprocess: Callable[[Array], Array] = to_float
     mix_batch: Callable[[Array, Array, Array], tuple[Array, Array]] | None = None
 
@@ -44,7 +44,7 @@ class Inputs:
         images, labels = batch["image"], batch["label"]
         if self.augment_images is not None:
             key, images_key = jax.random.split(key)
-            images = self.augment_images(images_key, images)
+            images = self.augment_images(images_key, batch)
         images = self.preprocess(images)
         if self.mix_batch is not None:
             images, labels = self.mix_batch(key, images, labels)

@@ -96,6 +96,23 @@ class Parallel:
             value = value.reshape(count, -1, *value.shape[1:])
         return jax.make_array_from_process_local_data(self.split, value)
 
+    def picker(self, rows: np.ndarray, of: str, by: str) -> Callable[[dict[str, Any]], dict[str, jax.Array]]:
+        """A `place_batch` that adds to each batch the rows that it names.
+
+        Args:
+            rows: (m, …), the same in each process; a copy goes to each device.
+            of: what the batch calls its rows.
+            by: what it calls their numbers, integers (n,) from 0 to m - 1.
+        """
+        whole = _place(rows, self.replicated)
+        pick = jax.jit(lambda whole, index: whole[index], out_shardings=self.split)
+
+        def place(batch: dict[str, Any]) -> dict[str, jax.Array]:
+            placed = self.place_batch(batch)
+            return {**placed, of: pick(whole, placed[by])}
+
+        return place
+
     def place_state(self, state: Any) -> Any:
         """A state on the devices: replicated, or with `jit` its large leaves sharded. What is placed stays."""
         leaves = jax.tree.leaves(state)
