@@ -101,6 +101,12 @@ class TrainBatches(Batches):
             batch |= {"index": index.astype(np.int32), "epoch": np.full(len(index), epoch, np.int32)}
         return batch
 
+    def first_images(self, count: int) -> np.ndarray:
+        """uint8 (n, H, W, C): the first of the first epoch, the same in each process; n is at most `count`."""
+        index = self.sampler.epoch(len(self.dataset), self.batch_size, self.seed, 0)[:count]
+        rng = _SampleRng(self.seed, 0)
+        return _assemble(self.dataset.readable_sample, index, rng, np.arange(len(index)))["image"]
+
     def _of(self, index: np.ndarray, epoch: int, positions: np.ndarray) -> Batch:
         """The batch of these samples, which stand at these places of the epoch."""
         return _assemble(self.dataset.readable_sample, index, _SampleRng(self.seed, epoch), positions)

@@ -31,7 +31,7 @@ from jaxcls.engine.distillation import Trained, build_teacher, check_head, setti
 from jaxcls.engine.evaluation import Evaluator
 from jaxcls.engine.evaluation_data import evaluation_dataset
 from jaxcls.engine.log import env_info, get_logger
-from jaxcls.engine.network import Network, preprocess_of
+from jaxcls.engine.network import Network, fitted, preprocess_of
 from jaxcls.engine.optim.optimisation import Optimisation
 from jaxcls.engine.processes import first_process_first
 from jaxcls.engine.runner import Runner
@@ -114,7 +114,7 @@ def build_runner(
     kind, length = runner_kind(config["runner"])
     optimisation = Optimisation(config, kind, length, len(batches))
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
-    variables = load_pretrained(network.classifier, config["model"], network.init(init_key))
+    variables = load_pretrained(network.classifier, config["model"], fitted(network, network.init(init_key), batches))
     tx = optimisation.build_tx(variables["params"], network.classifier.layout)
     state = create_train_state(variables, tx, optimisation.options)
     train_step = make_train_step(

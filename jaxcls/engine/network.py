@@ -15,7 +15,7 @@ from flax import linen as nn
 from jaxcls import user_code
 from jaxcls.arguments import unknown_keys
 from jaxcls.data.batch_augment import build_batch_augments, soft_labels
-from jaxcls.data.pipeline import Dataset
+from jaxcls.data.pipeline import Dataset, TrainBatches
 from jaxcls.data.sources.labels import check_labels
 from jaxcls.data.views import View, Views, take
 from jaxcls.engine.step.inputs import Inputs, to_float
@@ -24,6 +24,7 @@ from jaxcls.engine.step.precision import build_precision
 from jaxcls.engine.step.train_step import make_eval_step
 from jaxcls.errors import UserError, refuse
 from jaxcls.models import build_classifier, heads
+from jaxcls.models.backbones.base import Backbone
 from jaxcls.models.classifier import ImageClassifier
 from jaxcls.models.deploy import deploy
 from jaxcls.models.heads.cls_head import Head
@@ -208,6 +209,16 @@ class Network:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             return f"{type(self.classifier.backbone).__name__} cannot take another size: {reason}"
         return ""
+
+
+def fitted(network: Network, variables: Mapping[str, Any], batches: TrainBatches) -> Mapping[str, Any]:
+    """The variables, what the backbone begins with computed from training images where it asks for such."""
+    backbone = getattr(network.classifier, "backbone", None)
+    if not isinstance(backbone, Backbone) or not backbone.images_to_fit:
+        return variables
+    images = network.inputs.preprocess(jnp.asarray(batches.first_images(backbone.images_to_fit)))
+    params = variables["params"]
+    return {**variables, "params": {**params, "backbone": backbone.fit(params["backbone"], np.asarray(images))}}
 
 
 def _traced(classifier: nn.Module, images: jax.ShapeDtypeStruct) -> tuple[jax.ShapeDtypeStruct, dict[str, Any]]:

@@ -25,6 +25,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 _XCIT = [f"{arch}-p{patch}" for arch in ("nano-12", "tiny-12", "tiny-24", "small-12", "small-24") for patch in (16, 8)]
 _XCIT += [f"{arch}-p{patch}" for arch in ("medium-24", "large-24") for patch in (16, 8)]
 VARIANTS = [
+    ("airbench", "digits cifar10 cifar10-sgd fashion_mnist"),
     ("alexnet", "digits imagenet2012"),
     ("beit", "digits beit-base-p16 beitv2-base-p16"),
     ("conformer", "digits tiny-p16 small-p16 small-p32 base-p16"),

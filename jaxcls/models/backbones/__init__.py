@@ -1,6 +1,7 @@
 """Backbones, one family a file; what is imported here, a config can name."""
 
 # ruff: noqa: F401
+from jaxcls.models.backbones.airbench import Airbench
 from jaxcls.models.backbones.alexnet import AlexNet
 from jaxcls.models.backbones.beit import BEiTViT
 from jaxcls.models.backbones.conformer import Conformer

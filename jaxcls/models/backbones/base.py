@@ -24,6 +24,7 @@ class Backbone(nn.Module):
     """
 
     layout: ClassVar[Layout | None] = None
+    images_to_fit: ClassVar[int] = 0  # of the training data, for `fit`
     freezes_first_stage_with_stem: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -93,6 +94,16 @@ class Backbone(nn.Module):
             `value` in `shape`, or as it is where no other size explains the difference.
         """
         return value
+
+    @nn.nowrap
+    def fit(self, params: Mapping[str, Any], images: np.ndarray) -> Mapping[str, Any]:
+        """The first parameters, where they depend on training images: called where `images_to_fit` is not 0.
+
+        Args:
+            params: the backbone's, as initialised.
+            images: (n, H, W, C) float32 as it sees them in evaluation, n up to `images_to_fit`.
+        """
+        return params
 
     @property
     def computed(self) -> Mapping[str, tuple[int, ...] | None]:

@@ -111,6 +111,14 @@ def pytorch_kernel(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.floa
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
+def identity_first(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """As `pytorch_kernel`, but the first outputs are the inputs (torch.nn.init.dirac_); for a kernel (kh, kw, I, O)."""
+    rows, columns, inputs, outputs = shape
+    same = min(inputs, outputs)
+    kernel = pytorch_kernel(key, shape, dtype).at[..., :same].set(0)
+    return kernel.at[rows // 2, columns // 2, :, :same].set(jnp.eye(inputs, same, dtype=dtype))
+
+
 def pytorch_bias(kernel_shape: tuple[int, ...]) -> Initializer:
     """PyTorch's default for the bias beside a kernel of that shape."""
     bound = 1.0 / math.sqrt(fans(kernel_shape)[0])
