@@ -14,6 +14,7 @@ from jax import Array
 
 from jaxcls.builder import construct, plain
 from jaxcls.data.pipeline import take_pipelines
+from jaxcls.data.transforms import RandomShift
 from jaxcls.data.transforms.base import check_choice, size_pair
 from jaxcls.errors import UserError
 
@@ -148,7 +149,7 @@ def _part(images: Array, view: View) -> Array:
 
 
 def views_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A config's `data.tta`; without it, what training does: its flips, else moves by its crops' padding, or a pixel.
+    """A config's `data.tta`; without it, what training does: its flips, else its moves (`RandomCrop`, `RandomShift`).
 
     Args:
         data: a config's `data`.
@@ -160,6 +161,7 @@ def views_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
     if flips:
         return {"flips": tuple(dict.fromkeys(flips))}
     paddings = [node.get("padding") for node in nodes if node["type"] == "RandomCrop"]
+    paddings += [node.get("most", RandomShift.most) for node in nodes if node["type"] == "RandomShift"]
     return {**MOVED, "padding": next((one for one in paddings if isinstance(one, int) and one > 0), 1)}
 
 

@@ -119,5 +119,7 @@ def test_without_the_key_it_is_what_training_knows():
     assert views_of({"train": {"type": "X", "pipeline": [other]}}) == MOVED
     crop = {"type": "RandomCrop", "size": 32, "padding": 4}
     assert views_of({"train": {"type": "X", "pipeline": [crop, other]}}) == {"crops": 5, "padding": 4}
+    shift = {"type": "RandomShift", "most": 2}
+    assert views_of({"train": {"type": "X", "pipeline": [shift, other]}}) == {"crops": 5, "padding": 2}
     assert views_of({"train": nested, "tta": {"crops": 5}}) == {"crops": 5}
     assert [view.shape for view in views(MOVED, np.zeros((1, 8, 8, 3), np.float32), (8, 8))] == [(1, 8, 8, 3)] * 5
