@@ -36,7 +36,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 import pytest
 
-from jaxcls.engine.log import get_logger
+from jaxcls.engine.log import close_log, get_logger
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).resolve().parent / "golden"
@@ -69,8 +69,10 @@ def golden():
 
 @pytest.fixture(autouse=True)
 def log_reaches_pytest(monkeypatch):
-    """`caplog` sees the package's log, whatever ran before in this process."""
+    """`caplog` sees the package's log, whatever ran before in this process; a file that a test opens is closed."""
     monkeypatch.setattr(get_logger(), "propagate", True)
+    yield
+    close_log()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -176,6 +176,6 @@ def test_a_recipe_of_the_package_by_its_name(tmp_path, monkeypatch):
 
 def test_an_unknown_name_gets_the_close_ones():
     with pytest.raises(
-        UserError, match=r"--config=resnt:cifar10: no recipe; did you mean 'resnet' .*Allowed: alexnet, "
+        UserError, match=r"--config=resnt:cifar10: no recipe; did you mean 'resnet' .*Allowed: airbench, alexnet, "
     ):
         load_recipe("resnt:cifar10")

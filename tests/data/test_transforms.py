@@ -2,6 +2,7 @@ import json
 import math
 from pathlib import Path
 
+import cv2
 import jax
 import numpy as np
 import pytest
@@ -31,7 +32,12 @@ def apply(config, image, seed=0):
 
 @pytest.mark.parametrize(("index", "config"), CASES, ids=[f"{i}-{c['type']}" for i, c in CASES])
 def test_equals_the_original(index, config):
-    np.testing.assert_array_equal(apply(config, GOLDEN["image"]), GOLDEN[f"out{index}"])
+    given, expected = apply(config, GOLDEN["image"]), GOLDEN[f"out{index}"]
+    if config.get("interpolation") == "bicubic" and config.get("backend", "cv2") == "cv2":
+        # Intel's library, through which OpenCV does this one, rounds as the processor has it: the file is from another.
+        np.testing.assert_allclose(given, expected, rtol=0, atol=1)
+        expected = cv2.resize(GOLDEN["image"], config["size"][::-1], interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_array_equal(given, expected)
 
 
 def test_golden_cases_are_all_there():

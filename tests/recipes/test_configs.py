@@ -128,7 +128,7 @@ def test_unknown_variants_name_the_known_ones(name):
 
 # Without a recipe of its own: other data than ImageNet-1k, forms that do not train, and models alone in their config.
 _OTHERS = ("*_in21k", "*_voc*", "*_cub", "*_cars", "*_cifar10*", "*_deploy", "*_pt", "*_headless")
-_OTHERS += ("alexnet", "inception_v3", "lenet5", "mobilenet_v2", "shufflenet_v*_1x")
+_OTHERS += ("airbench94", "alexnet", "inception_v3", "lenet5", "mobilenet_v2", "shufflenet_v*_1x")
 
 
 def variants(name: str) -> set[str]:

@@ -28,7 +28,7 @@ def test_help_says_what_each_does(capsys, monkeypatch):
     text = capsys.readouterr().out
     assert all(f"\n{group}:\n" in text for group in COMMANDS)
     assert all(f"  {name} " in text and summary(name).endswith(".") and summary(name) in text for name in NAMES)
-    assert "Recipes: alexnet, " in text
+    assert "Recipes: airbench, alexnet, " in text
 
 
 def test_an_unknown_command_gets_the_close_one(monkeypatch):
