@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -69,7 +70,9 @@ class Network:
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Initial variables."""
         # XLA makes long programs of random numbers; they run once, so that making them quickly is worth more.
-        options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+        level = "xla_backend_optimization_level"
+        chosen = level in os.environ.get("XLA_FLAGS", "")  # by the user
+        options = {level: 1} if jax.default_backend() == "cpu" and not chosen else None
         init = jax.jit(self.classifier.init, compiler_options=options)
         return init(key, jnp.zeros((1, *self.image_shape), jnp.float32))
 
