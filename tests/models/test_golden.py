@@ -71,9 +71,11 @@ def test_features_of_the_original(path, fill):
     data, meta, made, variables, images, _ = load(path, fill, whole=False)
     channels_second = {4, 3} if meta["feature_backbone"]["type"] in ("EfficientFormer", "MlpMixer") else {4}
     features = jax.tree.leaves(jax.jit(made.apply)(variables, images))
+    # no closer than the original's own float32 result is to the float64 one: 1.4e-4 with these weights of SEResNet-50
+    bound = max(1e-4, 5 * meta["pytorch_float32_error"])
     numbers = [name.removeprefix("shape") for name in data.files if name.startswith("shape")]  # in order, tokens too
     for number, feature in zip(numbers, features, strict=True):
         ours = np.moveaxis(np.asarray(feature), -1, 1) if feature.ndim in channels_second else np.asarray(feature)
         assert ours.shape == tuple(data[f"shape{number}"])
         values = ours.ravel()[:: max(1, ours.size // 256)]
-        assert np.abs(values - data[f"values{number}"]).max() < 1e-4 * data[f"largest{number}"]
+        assert np.abs(values - data[f"values{number}"]).max() < bound * data[f"largest{number}"]
