@@ -325,6 +325,8 @@ class Runner(ABC):
 
     def enter(self, mode: str) -> None:
         """An epoch, or a part of a workflow by iterations, of that mode begins."""
+        if mode == "val" and self.mode != "val":
+            self._at_stage = self.hooks.state()
         self.mode = self.log_buffer.mode = mode
 
     def val_iteration(self, batch: Mapping[str, Any]) -> None:
@@ -354,14 +356,16 @@ class Runner(ABC):
         """Where the run stands, beside the state; JSON.
 
         A checkpoint that is saved in the stage after an epoch or an iteration counts that as done, and holds what the
-        hooks were at the beginning of the stage: a continuation begins with the whole stage.
+        hooks were at the beginning of the stage: a continuation begins with the whole stage. One that is saved in a
+        workflow's validation holds what they were before it: a continuation repeats it.
         """
         stage = self.stage if self.stage in _COMPLETING else None
+        as_before = stage is not None or self.mode == "val"
         return {
             "epoch": self.epoch + (stage == "after_train_epoch"),
             "iter": self.iter + (stage == "after_train_iter"),
             "stage": stage,
-            "hooks": fetched(self._at_stage if stage else self.hooks.state()),
+            "hooks": fetched(self._at_stage if as_before else self.hooks.state()),
             **self.description,
             **self.identity,
         }

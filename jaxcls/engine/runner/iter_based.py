@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jaxcls.engine.runner.base import Runner
-from jaxcls.engine.runner.workflow import parts
+from jaxcls.engine.runner.workflow import parts, validated
 
 
 class IterBasedRunner(Runner):
@@ -28,7 +28,7 @@ class IterBasedRunner(Runner):
 
     def _run(self, workflow: Sequence[tuple[str, int]]) -> None:
         self.call_hook("before_epoch")
-        val_batches = self._val_batches()
+        val_batches = self._val_batches(validated(workflow, self.iter))
         for mode, place in parts(workflow, self.iter, self.length, within=False):
             if self.stop_reason and mode == "train":
                 break
@@ -41,7 +41,11 @@ class IterBasedRunner(Runner):
         self.mode = None
         self.call_hook("after_epoch")
 
-    def _val_batches(self) -> Iterator[Any]:
-        """The validation data, over and over."""
+    def _val_batches(self, first: int) -> Iterator[Any]:
+        """The validation data, over and over, from the `first` of all batches on."""
+        if "val" not in self.loaders:
+            return
+        start = first % len(self.loaders["val"])
         for loader in itertools.repeat(self.loaders["val"]):
-            yield from loader.iterate()
+            yield from loader.iterate(start)
+            start = 0

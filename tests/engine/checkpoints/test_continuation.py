@@ -23,13 +23,22 @@ from tests.test_train import change, log_lines
 
 
 class SignalHook(Hook):
-    """Sends this process a signal in the middle of an iteration, or of an evaluation."""
+    """Sends this process a signal in the middle of an iteration: of training, or of the validation that comes then.
 
-    def __init__(self, iteration, number=signal.SIGTERM):
-        self.iteration, self.number = iteration, number
+    `validation` is the number of the validation's iteration, from 1; 0: it is one of training.
+    """
+
+    def __init__(self, iteration, number=signal.SIGTERM, validation=0):
+        self.iteration, self.number, self.validation, self.seen = iteration, number, validation, 0
 
     def after_train_iter(self, runner):
-        if runner.iter + 1 == self.iteration:
+        if runner.iter + 1 == self.iteration and not self.validation:
+            os.kill(os.getpid(), self.number)
+
+    def after_val_iter(self, runner):
+        self.seen += runner.iter == self.iteration
+        if self.validation and self.seen == self.validation:
+            self.seen += 1
             os.kill(os.getpid(), self.number)
 
 
@@ -61,9 +70,9 @@ def assert_same(runner, workdir, expected, expected_workdir):
     assert runner.checkpoints.best == expected.checkpoints.best
 
 
-def interrupted_at(iteration, config, workdir, number=signal.SIGTERM):
-    hook = {"type": "tests.engine.checkpoints.test_continuation:SignalHook", "iteration": iteration, "number": number}
-    config.custom_hooks = [hook]
+def interrupted_at(iteration, config, workdir, number=signal.SIGTERM, validation=0):
+    name = "tests.engine.checkpoints.test_continuation:SignalHook"
+    config.custom_hooks = [{"type": name, "iteration": iteration, "number": number, "validation": validation}]
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with pytest.raises(Interrupted, match=f"{signal.Signals(number).name}: stopped at epoch .*continue with --resume"):
         jaxcls.train_model(config, workdir)
@@ -125,6 +134,24 @@ def test_an_interrupted_run_by_iterations_goes_on(by_iterations, tmp_path, itera
     interrupted_at(iteration, by_iteration(), tmp_path)
     runner = jaxcls.train_model(by_iteration(), tmp_path, resume=True)
     assert_same(runner, tmp_path, *by_iterations)
+
+
+@pytest.mark.parametrize(
+    ("make", "workflow", "iteration", "validation"),
+    [
+        (config_of, [("train", 1), ("val", 1)], 23, 2),
+        (config_of, [("val", 1), ("train", 2), ("val", 2)], 46, 8),  # in the second of two
+        (by_iteration, [("train", 7), ("val", 4)], 14, 2),
+        (by_iteration, [("train", 7), ("val", 4)], 17, 0),
+    ],
+)
+def test_a_validation_that_was_interrupted_is_repeated(tmp_path, make, workflow, iteration, validation):
+    """From its beginning, and with the images that it would have had."""
+    changes = {"workflow": workflow, "log_config__interval": 3, "data__batch_size": 64}
+    expected = jaxcls.train_model(make(**changes), tmp_path / "whole")
+    interrupted_at(iteration, make(**changes), tmp_path / "work", validation=validation)
+    runner = jaxcls.train_model(make(**changes), tmp_path / "work", resume=True)
+    assert_same(runner, tmp_path / "work", expected, tmp_path / "whole")
 
 
 def test_an_iteration_that_was_not_finished_is_finished(by_iterations, tmp_path):
