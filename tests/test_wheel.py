@@ -86,4 +86,4 @@ def test_the_installed_command_trains_evaluates_and_predicts(built, tmp_path):
     run("predict", "zero.png", "--ckpt=run", "--out=predicted.json")
     [answer] = json.loads((folder / "predicted.json").read_text())
     assert answer["pred_class"] in {entry["class"] for entry in answer["topk"]} <= {str(i) for i in range(10)}
-    assert "Recipes: alexnet" in run("--help")
+    assert "Recipes: airbench, alexnet" in run("--help")
