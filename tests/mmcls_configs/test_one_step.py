@@ -4,7 +4,7 @@
 
 Files that differ only in what no step sees (the schedule, the data's folders) share the step of the first of them.
 Networks whose parameters take more than `ONE_STEP_MIB` (600) are traced and not run: a step of one holds about seven
-times that.
+times that. The most that is run, EfficientNet-B8 at 672 pixels, holds 18 GB.
 """
 
 from __future__ import annotations
