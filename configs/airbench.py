@@ -6,11 +6,13 @@
     python train.py --config=configs/airbench.py:fashion_mnist     # as cifar10
     python evaluate.py --ckpt=WORKDIR --tta
 
-The recipes of airbench94_muon.py and airbench94.py (https://github.com/KellerJordan/cifar10-airbench): a whitened first
-layer that stays, norms without scales, whose biases learn 64 times as fast, flips in turn, shifts by two pixels, all
-images on the device; evaluated with `--tta`, on ten views. They published 94.01 % in 2.59 s, on an A100, for the first
-(not measured here). What differs: the whitening's bias learns to the end, in place of three epochs; a training counts
-whole epochs, the head has a bias, and views weigh the same.
+The first gives 99.72, 99.44 and 99.44 % top-1 (seeds 0, 1, 2, the last epoch) in 52 CPU-seconds on two cores.
+
+The others are the recipes of airbench94_muon.py and airbench94.py (https://github.com/KellerJordan/cifar10-airbench):
+a whitened first layer that stays, norms without scales, whose biases learn much faster, flips in turn, shifts by two
+pixels, all images on the device; evaluated with `--tta`, on ten views. Their author published 94.01 % in 2.59 s, on an
+A100, for `cifar10` (not measured here). What differs: the whitening's bias learns to the end, in place of three epochs;
+a training counts whole epochs, the head has a bias, and views weigh the same.
 """
 
 from typing import Any
@@ -20,7 +22,7 @@ from ml_collections import ConfigDict
 from jaxcls import recipes, zoo
 from jaxcls.zoo.airbench import CIFAR10
 
-TTA = dict(crops=5, padding=1, flips=["horizontal"], average="logits")
+MOVES = dict(crops=5, padding=1, average="logits")
 
 
 def get_config(variant: str = "digits") -> ConfigDict:
@@ -31,7 +33,7 @@ def get_config(variant: str = "digits") -> ConfigDict:
 
 def digits() -> ConfigDict:
     model = recipes.classifier(dict(type="Airbench", in_channels=1, widths=(16, 32, 64)), head(64))
-    return airbench(model, recipes.digits(32, batch_size=128), muon(128, 64), max_epochs=12)
+    return airbench(model, recipes.digits(32, batch_size=128) | dict(tta=MOVES), muon(128, 64), max_epochs=12)
 
 
 def cifar10() -> ConfigDict:
@@ -63,7 +65,7 @@ def airbench(
     """A recipe whose rate falls to 0 in a line, at each iteration, unless `lr_config` is among the others."""
     falling = dict(policy="poly", power=1.0, min_lr=0.0, by_epoch=False)
     lr_config = others.pop("lr_config", falling)
-    return recipes.recipe(model, data | dict(tta=TTA), optimizer, lr_config, max_epochs, keep=1, **others)
+    return recipes.recipe(model, data, optimizer, lr_config, max_epochs, keep=1, **others)
 
 
 def head(channels: int) -> dict[str, Any]:
@@ -93,6 +95,7 @@ def resident(
         train=dict(train, pipeline=[flip, shift, normalize]),
         val=val,
         test=val,
+        tta=MOVES | dict(flips=["horizontal"]),
     )
 
 
