@@ -28,7 +28,7 @@ def test_every_family(name, tmp_path):
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     for count in (1, 3):
         (scores,) = session.run(["scores"], {"images": images[:count]})
-        np.testing.assert_allclose(scores, expected[:count], atol=1e-4, rtol=0)
+        np.testing.assert_allclose(scores, expected[:count], atol=1e-5, rtol=0)
 
 
 @pytest.mark.slow
