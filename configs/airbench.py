@@ -20,7 +20,6 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcls import recipes, zoo
-from jaxcls.zoo.airbench import CIFAR10
 
 MOVES = dict(crops=5, padding=1, average="logits")
 
@@ -79,10 +78,11 @@ def resident(
     batch_size: int,
     train: dict[str, Any] | None = None,
     held_out: dict[str, Any] | None = None,
-    normalize: dict[str, Any] = CIFAR10.normalize,
+    normalize: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Data on the device, CIFAR-10 unless another is given."""
     train = train or dict(type="TFDS", name="cifar10", split="train")
+    normalize = normalize or zoo.find("airbench94").preprocessing.normalize
     held_out = held_out or dict(type="TFDS", name="cifar10", split="test")
     flip = dict(type="RandomFlip", on_device=True, alternate=True)
     shift = dict(type="RandomShift", most=2, padding_mode="reflect", on_device=True)

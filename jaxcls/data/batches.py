@@ -14,12 +14,10 @@ import numpy as np
 
 from jaxcls.data.dataset import Dataset
 from jaxcls.data.sampler import RandomSampler, Sampler
-from jaxcls.data.transforms import CenterCrop, LoadImageFromFile, Pad, Resize
 from jaxcls.data.transforms.base import Sample
 from jaxcls.errors import UserError
 
 Batch = dict[str, np.ndarray]
-_CONSTANT = (CenterCrop, LoadImageFromFile, Pad, Resize)  # transforms without randomness
 
 
 class Batches(ABC):
@@ -121,7 +119,7 @@ class ResidentBatches(TrainBatches):
         images: uint8 (n, H, W, C), the whole dataset.
 
     Raises:
-        UserError: a transform of the host's that is not known to give the same each time.
+        UserError: a transform of the host's that does not say that it gives the same each time (`varies`).
 
     Returns:
         `index`: int32 (B/P,), `label`; where the dataset's transforms ask for it, `epoch`.
@@ -129,7 +127,7 @@ class ResidentBatches(TrainBatches):
 
     def __init__(self, dataset: Dataset, *args: Any) -> None:
         super().__init__(dataset, *args)
-        varying = [type(step).__name__ for step in dataset.transforms if not isinstance(step, _CONSTANT)]
+        varying = [type(step).__name__ for step in dataset.transforms if getattr(step, "varies", True)]
         if varying:
             raise UserError(
                 f"data.on_device=True reads each image once, and {', '.join(varying)} would not change it again; "

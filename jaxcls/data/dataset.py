@@ -131,7 +131,7 @@ class Dataset:
         def augment_images(key: jax.Array, batch: Mapping[str, jax.Array]) -> jax.Array:
             images, keys = batch["image"], jax.random.split(key, len(self.random_on_device))
             for transform, own in zip(self.random_on_device, keys, strict=True):
-                if transform.in_turn:
+                if self.in_turn:
                     images = transform.augment_in_turn(own, images, batch["index"], batch["epoch"])
                 else:
                     images = transform.augment_images(own, images)

@@ -2,13 +2,12 @@
 
 from jaxcls.zoo.entry import Entry, Preprocessing, linear_head
 
-CIFAR10 = Preprocessing(32, None, (125.307, 122.961, 113.8575), (62.985, 62.0925, 66.708))
 ENTRIES = (
     Entry(
         "airbench94",
         dict(type="Airbench"),
         linear_head(256, 10, init_cfg=dict(type="Normal", layer="Linear", std=1 / 256)),
-        preprocessing=CIFAR10,
+        preprocessing=Preprocessing(32, None, (125.307, 122.961, 113.8575), (62.985, 62.0925, 66.708)),
         classes="cifar10",
     ),
 )

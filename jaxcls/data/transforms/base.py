@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -22,7 +22,12 @@ class ImageTransform(ABC):
 
     Called as `transform(sample, rng)`; returns a new dict and modifies neither the given one nor its array (which the
     new image may be a view of).
+
+    Attributes:
+        varies: whether it may give something else each time; False: an image may be kept as it comes out.
     """
+
+    varies: ClassVar[bool] = True
 
     @abstractmethod
     def transform(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -48,12 +53,12 @@ class OnDevice(ABC):
 
     @property
     def in_turn(self) -> bool:
-        """Whether it looks at which images these are, and when: `augment_in_turn` is called."""
+        """Whether it looks at which images these are, and when, and so needs `augment_in_turn`."""
         return False
 
     def augment_in_turn(self, key: jax.Array, images: jax.Array, index: jax.Array, epoch: jax.Array) -> jax.Array:
         """As `augment_images`, told the images' places in the dataset and the epochs, from 0, int32 (N,) each."""
-        raise NotImplementedError
+        return self.augment_images(key, images)
 
 
 def size_pair(name: str, size: Any) -> tuple[int, int]:

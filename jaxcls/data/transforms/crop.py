@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -51,6 +52,8 @@ class CenterCrop(ImageTransform):
         interpolation: of that resize.
         backend: of that resize, cv2 or pillow.
     """
+
+    varies: ClassVar[bool] = False
 
     crop_size: int | tuple[int, int]
     efficientnet_style: bool = False

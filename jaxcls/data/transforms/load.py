@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class LoadImageFromFile:
     Raises:
         DamagedImageError: the file is missing or damaged; the message names its path.
     """
+
+    varies: ClassVar[bool] = False
 
     to_float32: bool = False
     color_type: str = "color"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -47,6 +48,8 @@ class Pad(ImageTransform):
             gives, as in the original, (0, 0, number): write all three for a grey border.
         padding_mode: constant, edge, reflect (the edge pixel not repeated) or symmetric (repeated).
     """
+
+    varies: ClassVar[bool] = False
 
     size: int | tuple[int, int] | None = None
     pad_to_square: bool = False

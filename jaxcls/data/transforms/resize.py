@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -52,6 +53,8 @@ class Resize(ImageTransform):
         adaptive_side: short, long, height or width.
         backend: cv2 or pillow.
     """
+
+    varies: ClassVar[bool] = False
 
     size: int | tuple[int, int]
     interpolation: str = "bilinear"
