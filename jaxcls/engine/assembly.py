@@ -116,7 +116,10 @@ def build_runner(
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     variables = load_pretrained(network.classifier, config["model"], fitted(network, network.init(init_key), batches))
     tx = optimisation.build_tx(variables["params"], network.classifier.layout)
-    state = create_train_state(variables, tx, optimisation.options)
+
+    def begin(variables: Mapping[str, Any]) -> Any:
+        return parallel.place_state(create_train_state(variables, tx, optimisation.options))
+
     train_step = make_train_step(
         network.classifier,
         tx,
@@ -130,7 +133,7 @@ def build_runner(
     made = kind(
         train_step,
         evaluator.eval_step if evaluator else None,
-        parallel.place_state(state),
+        begin(variables),
         parallel.place_key(step_key),
         schedule=optimisation.schedule,
         momentum_schedule=optimisation.momentum_schedule,
@@ -141,6 +144,7 @@ def build_runner(
         identity=_identity(config, kind, dataset) | {"fingerprint of the teacher": trained and trained.fingerprint},
         description=describe(config, (val or dataset).image.shape),
         network=network,
+        begin=begin,
     )
     _register_hooks(made, config, evaluator, optimisation.options.ema)
     return made, loaders, config

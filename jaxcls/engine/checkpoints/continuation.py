@@ -57,20 +57,14 @@ def _restore_from(path: Path, own: Checkpoints) -> tuple[dict, dict]:
 
 
 def load_from(runner: Runner, path: str) -> None:
-    """The runner's state with the weights of a checkpoint or work directory, in its averages too.
+    """A run that begins with the weights of a checkpoint or work directory, as its averages and its optimiser do.
 
     Raises:
         UserError: parameters other than the head's do not fit.
     """
     _warn_of_other_classes(runner, path)
-    state = runner.state
-    loaded = load_for_tuning(runner.network.classifier, state.raw_variables, path)
-    state = state.replace(**loaded)
-    if state.ema_params is not None:
-        state = state.replace(ema_params=loaded["params"])
-    if state.ema_batch_stats is not None:
-        state = state.replace(ema_batch_stats=loaded["batch_stats"])
-    runner.state = runner.network.parallel.place_state(state)
+    assert runner.begin is not None
+    runner.state = runner.begin(load_for_tuning(runner.network.classifier, runner.state.raw_variables, path))
 
 
 def _warn_of_other_classes(runner: Runner, path: str) -> None:

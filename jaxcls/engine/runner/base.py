@@ -65,6 +65,7 @@ class Runner(ABC):
         identity: what a continuation must have in common with the run that it continues, name -> JSON value.
         description: what else checkpoints say of the network, name -> JSON value.
         network: what runs on the devices (`jaxcls.engine.assembly.Network`), for hooks that compute.
+        begin: `params` and `batch_stats` -> the state of a run that begins with them; for `load_from`.
     """
 
     by_epoch: ClassVar[bool]
@@ -87,11 +88,13 @@ class Runner(ABC):
         identity: Mapping[str, Any] | None = None,
         description: Mapping[str, Any] | None = None,
         network: Any = None,
+        begin: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
         self.train_step, self.eval_step = train_step, eval_step
         self.state, self.key = state, key
         self.schedule, self.momentum_schedule = schedule, momentum_schedule
         self.length, self.batch_size, self.network = length, batch_size, network
+        self.begin = begin
         self.timestamp = timestamp or time.strftime("%Y%m%d_%H%M%S")
         self.work_dir, self.checkpoints = Path(work_dir), checkpoints
         self.meta, self.identity, self.description = dict(meta or {}), dict(identity or {}), dict(description or {})

@@ -210,6 +210,25 @@ def test_fine_tuning_leaves_a_head_that_differs(by_epochs, tmp_path, caplog, mon
     assert f"checkpoints/{best}; left as initialised: {left}" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer_config__lookahead": {"sync_period": 1, "slow_step_size": 1e-6}},
+        {"optimizer": {"type": "dog", "lr": 1e-9}},
+        {"ema": {"momentum": 1e-6, "statistics": True}},
+    ],
+)
+def test_what_remembers_the_first_weights_remembers_the_loaded_ones(by_epochs, tmp_path, changes):
+    config = config_of(load_from=str(by_epochs[1]), runner__max_epochs=1, **changes)
+    state, loaded = jaxcls.train_model(config, tmp_path / "work").state, by_epochs[0].state.params
+    remembered = jax.tree.leaves(state.ema_params if "ema" in changes else state.params)
+    if "optimizer" in changes:
+        found = jax.tree.leaves_with_path(state.opt_state)
+        remembered = [leaf for path, leaf in found if "init_params" in jax.tree_util.keystr(path)]
+    for leaf, expected in zip(remembered, jax.tree.leaves(loaded), strict=True):
+        np.testing.assert_allclose(leaf, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_weights_of_another_backbone_are_refused(by_epochs, tmp_path):
     config = config_of(model__backbone__norm_cfg={"type": "GN", "num_groups": 2}, load_from=str(by_epochs[1]))
     with pytest.raises(UserError, match=r"it has batch_stats\.backbone\.bn1\.mean, unknown here"):
