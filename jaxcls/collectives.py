@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jax import lax
+from jax import Array, lax
 
 BATCH_AXIS = "batch"
 
@@ -30,6 +30,11 @@ def device_index() -> Any:
 def pmean(tree: Any) -> Any:
     """Mean of each leaf over the devices."""
     return lax.pmean(tree, BATCH_AXIS) if axis_is_bound() else tree
+
+
+def all_gather(array: Array) -> Array:
+    """(…) -> (devices, …): each device's."""
+    return lax.all_gather(array, BATCH_AXIS) if axis_is_bound() else array[None]
 
 
 def psum(tree: Any) -> Any:

@@ -108,6 +108,12 @@ def test_messages_of_the_page_are_the_programs():
     assert not missing
 
 
+def test_figures_of_scale_are_what_its_block_prints(capsys):
+    (_, code), (_, figures) = blocks(DOCS / "scale.md", "python", "text")
+    exec(code, {})
+    assert capsys.readouterr().out == figures
+
+
 def shell(text, folder):
     """Runs a block, with `jaxcls` as an installed package has it."""
     program = folder / "bin" / "jaxcls"

@@ -44,12 +44,13 @@ def start(workdir, *flags, devices=1, config=CONFIG):
     )  # fmt: skip
 
 
-def start_two(workdir, *flags, config=CONFIG):
+def start_two(workdir, *flags, devices=1, config=CONFIG):
     with socket.socket() as unused:
         unused.bind(("localhost", 0))
         port = unused.getsockname()[1]
     cluster = ("--multihost", f"--coordinator=localhost:{port}", "--num_processes=2")
-    return [start(workdir, *cluster, f"--process_id={i}", *flags, config=config) for i in range(2)]
+    flags = (*cluster, *flags)
+    return [start(workdir, f"--process_id={i}", *flags, devices=devices, config=config) for i in range(2)]
 
 
 def finish(*processes, timeout=300):
@@ -58,20 +59,20 @@ def finish(*processes, timeout=300):
 
 
 def lines(workdir, mode):
-    (path,) = workdir.glob("*.log.json")
+    *_, path = sorted(workdir.glob("*.log.json"))
     return [line for line in map(json.loads, path.read_text().splitlines()) if line.get("mode") == mode]
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("two") / "work"
-    statuses, said = finish(*start_two(workdir))
+    statuses, said = finish(*start_two(workdir, devices=4))
     assert statuses == [0, 0], said
     return workdir
 
 
-def test_two_processes_train_as_one_with_two_devices(two, tmp_path):
-    statuses, said = finish(start(tmp_path / "work", devices=2))
+def test_two_processes_of_four_devices_train_as_one_of_eight(two, tmp_path):
+    statuses, said = finish(start(tmp_path / "work", devices=8))
     assert statuses == [0], said
     losses, expected = ([line["loss"] for line in lines(work, "train")] for work in (two, tmp_path / "work"))
     assert len(losses) == len(expected) == 46
@@ -120,12 +121,18 @@ def running(workdir):
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_process_that_dies_ends_the_other(tmp_path, victim):
-    processes = running(tmp_path / "work")
+def test_a_process_that_dies_ends_the_other_and_half_of_the_devices_go_on(tmp_path, victim):
+    workdir = tmp_path / "work"
+    processes = running(workdir)
     processes[victim].send_signal(signal.SIGKILL)
     statuses, said = finish(*processes, timeout=60)
     assert statuses[victim] == -signal.SIGKILL
     assert statuses[1 - victim] not in (0, INTERRUPTED), said
+    epochs = max(int(folder.name) for folder in (workdir / "checkpoints").glob("[0-9]*") if folder.name.isdigit())
+    statuses, said = finish(start(workdir, "--resume", f"--config.runner.max_epochs={epochs + 1}"))
+    assert statuses == [0], said
+    assert f"from checkpoint {epochs}" in said[0]
+    assert lines(workdir, "train")[-1]["epoch"] == epochs + 1
 
 
 @pytest.mark.parametrize(("victim", "number"), [(0, signal.SIGTERM), (1, signal.SIGINT)])

@@ -101,10 +101,12 @@ class BatchNorm(Norm):
         count, mean = x.size // x.shape[-1], jnp.mean(x, axes)
         # Two passes: the mean of squares less the square of the mean loses digits that some training runs need.
         var = jnp.mean(lax.square(x - mean), axes)
-        if self.sync:
-            own_mean, mean = mean, collectives.pmean(mean)
-            var = collectives.pmean(var + lax.square(own_mean - mean))
-            count = collectives.psum(count)
+        if self.sync:  # one exchange, and no difference of large numbers: each device's mean and variance
+            gathered = collectives.all_gather(jnp.stack([mean, var]))
+            means, variances = gathered[:, 0], gathered[:, 1]
+            mean = jnp.mean(means, 0)
+            var = jnp.mean(variances + lax.square(means - mean), 0)
+            count *= len(gathered)
         return mean, var, count
 
 

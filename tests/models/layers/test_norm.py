@@ -23,6 +23,19 @@ def test_batch_norm_moves_towards_the_unbiased_variance():
     np.testing.assert_allclose(y, expected.reshape(X.shape), atol=2e-6)
 
 
+def test_synchronised_statistics_are_those_of_all_devices_also_far_from_zero():
+    layer, x = BatchNorm(sync=True), np.random.default_rng(0).normal(100.0, 0.5, (8, 4, 3, 3, 8)).astype(np.float32)
+    x += np.arange(8, dtype=np.float32).reshape(8, 1, 1, 1, 1)  # devices' means differ
+    variables = layer.init(jax.random.key(0), x[0])
+    apply = jax.vmap(lambda x: layer.apply(variables, x, True, mutable=["batch_stats"]), axis_name="batch")
+    y, updated = apply(x)
+    whole = x.astype(np.float64).reshape(-1, 8)
+    for moved in updated["batch_stats"]["var"]:
+        np.testing.assert_allclose(moved, 0.9 + 0.1 * whole.var(0, ddof=1), rtol=1e-5)
+    expected = (whole - whole.mean(0)) / np.sqrt(whole.var(0) + 1e-5)
+    np.testing.assert_allclose(np.reshape(y, (-1, 8)), expected, atol=1e-4)
+
+
 def test_batch_norm_refuses_to_train_on_one_value_a_channel():
     layer, x = BatchNorm(), X[:1, :1, :1]
     variables = layer.init(jax.random.key(0), x)

@@ -1,0 +1,72 @@
+"""What the devices exchange in a training step, as its compiled program says."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import jax
+import numpy as np
+import pytest
+
+import jaxcls
+from jaxcls.engine.optim.clipping import build_grad_clip
+from jaxcls.engine.step.options import StepOptions
+from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.precision import build_precision
+from jaxcls.engine.step.train_step import make_train_step
+
+EXCHANGES = re.compile(r" (all-[a-z]+|reduce-scatter|collective-[a-z]+)(?:-start)?\(")
+
+
+class Kept(Parallel):
+    """Keeps the step that it wraps where its program can be read."""
+
+    def wrap_train_step(self, step):
+        object.__setattr__(self, "step", super().wrap_train_step(step))
+        return self.step
+
+
+def exchanges(norm, mode, precision="float32"):
+    """How often each kind of collective stands in the program, what is reduced, and the number of BatchNorm layers."""
+    classifier = jaxcls.build_classifier(
+        {
+            "type": "ImageClassifier",
+            "backbone": {
+                "type": "ResNet_CIFAR",
+                "depth": 18,
+                "stem_channels": 8,
+                "base_channels": 8,
+                "num_stages": 2,
+                "strides": (1, 2),
+                "dilations": (1, 1),
+                "out_indices": (1,),
+                "norm_cfg": {"type": norm},
+            },
+            "neck": {"type": "GlobalAveragePooling"},
+            "head": {"type": "LinearClsHead", "num_classes": 10, "in_channels": 16, "topk": (1, 5), "cal_acc": True},
+        }
+    )
+    images = np.zeros((16, 8, 8, 3), np.float32)
+    variables = jax.jit(classifier.init)(jax.random.key(0), images[:1])
+    tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9}, variables["params"])
+    options = StepOptions(build_precision(precision), clip=build_grad_clip({"max_norm": 1.0}))
+    parallel = Kept(mode, jax.devices()[:8])
+    make_train_step(classifier, tx, parallel=parallel, options=options)
+    state = parallel.place_state(jaxcls.create_train_state(variables, tx, options))
+    batch = parallel.place_batch({"image": images, "label": np.zeros(16, np.int32)})
+    program = parallel.step.lower(state, batch, parallel.place_key(jax.random.key(0)), {}).compile().as_text()
+    reduced = set(re.findall(r"\b(f\d+|bf16)\[", "".join(re.findall(r"= (.*) all-reduce(?:-start)?\(", program))))
+    return Counter(EXCHANGES.findall(program)), reduced, len(jax.tree.leaves(variables["batch_stats"])) // 2
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("mode", ["pmap", "shard_map"])
+def test_gradients_and_what_is_logged_travel_in_one_all_reduce_in_float32(mode, precision):
+    assert exchanges("BN", mode, precision)[:2] == ({"all-reduce": 1}, {"f32"})
+
+
+@pytest.mark.parametrize("mode", ["pmap", "shard_map"])
+def test_a_synchronised_norm_adds_one_exchange_each_way(mode):
+    found, _, layers = exchanges("SyncBN", mode)
+    assert found == {"all-reduce": 1, "all-gather": layers, "reduce-scatter": layers}
