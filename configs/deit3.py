@@ -4,7 +4,7 @@
     python train.py --config=configs/deit3.py:small-p16          # on ImageNet; also medium-p16, base-p16, large-p16, …
     python train.py --config=configs/deit3.py:small-p16-384      # at 384 x 384; also base-p16-384, large-p16-384
 
-The first gives 96.39 % top-1 (seed 0, the last epoch) in 102 CPU-seconds on two cores.
+The first gives 98.33 % top-1 (seed 0, the last epoch) in 117 CPU-seconds on two cores.
 
 The others are MMPretrain's recipes deit3-small-p16_64xb64_in1k and so on, which fine-tune. It published weights of the
 paper's authors, not trained by these recipes: top-1 81.35, 82.99, 83.80, 84.87 and 85.21 % for small to huge, 83.43,
@@ -29,7 +29,7 @@ def digits() -> ConfigDict:
     head = recipes.linear_head(64, 10, type="VisionTransformerClsHead")
     # shallow, it needs no help to start: layer scale begins at one
     backbone = recipes.small_vit("DeiT3", layer_scale_init_value=1.0)
-    return recipes.on_digits(backbone, head, neck=None, size=8, max_epochs=60, positions=("pos_embed",))
+    return recipes.on_digits(backbone, head, neck=None, size=8, max_epochs=100, positions=("pos_embed",))
 
 
 def imagenet2012(name: str) -> ConfigDict:

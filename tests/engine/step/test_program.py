@@ -1,4 +1,4 @@
-"""What the devices exchange in a training step, as its compiled program says."""
+"""What a training step's program says: what the devices exchange, and in which precision a GPU computes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Kept(Parallel):
         return self.step
 
 
-def exchanges(norm, mode, precision="float32"):
-    """How often each kind of collective stands in the program, what is reduced, and the number of BatchNorm layers."""
+def prepared(norm, mode, precision="float32"):
+    """The step, what it takes, and the number of BatchNorm layers."""
     classifier = jaxcls.build_classifier(
         {
             "type": "ImageClassifier",
@@ -55,18 +55,34 @@ def exchanges(norm, mode, precision="float32"):
     make_train_step(classifier, tx, parallel=parallel, options=options)
     state = parallel.place_state(jaxcls.create_train_state(variables, tx, options))
     batch = parallel.place_batch({"image": images, "label": np.zeros(16, np.int32)})
-    program = parallel.step.lower(state, batch, parallel.place_key(jax.random.key(0)), {}).compile().as_text()
-    reduced = set(re.findall(r"\b(f\d+|bf16)\[", "".join(re.findall(r"= (.*) all-reduce(?:-start)?\(", program))))
-    return Counter(EXCHANGES.findall(program)), reduced, len(jax.tree.leaves(variables["batch_stats"])) // 2
+    layers = len(jax.tree.leaves(variables["batch_stats"])) // 2
+    return parallel.step, (state, batch, parallel.place_key(jax.random.key(0)), {}), layers
+
+
+def exchanges(step, arguments):
+    """How often each kind of collective stands in the program, and the types that are reduced."""
+    program = step.lower(*arguments).compile().as_text()
+    reduced = "".join(re.findall(r"= (.*) all-reduce(?:-start)?\(", program))
+    return Counter(EXCHANGES.findall(program)), set(re.findall(r"\b(f\d+|bf16)\[", reduced))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("mode", ["pmap", "shard_map"])
 def test_gradients_and_what_is_logged_travel_in_one_all_reduce_in_float32(mode, precision):
-    assert exchanges("BN", mode, precision)[:2] == ({"all-reduce": 1}, {"f32"})
+    step, arguments, _ = prepared("BN", mode, precision)
+    assert exchanges(step, arguments) == ({"all-reduce": 1}, {"f32"})
 
 
 @pytest.mark.parametrize("mode", ["pmap", "shard_map"])
 def test_a_synchronised_norm_adds_one_exchange_each_way(mode):
-    found, _, layers = exchanges("SyncBN", mode)
-    assert found == {"all-reduce": 1, "all-gather": layers, "reduce-scatter": layers}
+    step, arguments, layers = prepared("SyncBN", mode)
+    assert exchanges(step, arguments)[0] == {"all-reduce": 1, "all-gather": layers, "reduce-scatter": layers}
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bfloat16", "bf16"), ("float16", "f16"), ("float32", "f32")])
+def test_a_gpu_convolves_in_the_precision_asked_for(precision, kind):
+    step, arguments, _ = prepared("BN", "shard_map", precision)
+    program = step.trace(*arguments).lower(lowering_platforms=("cuda",)).as_text()
+    convolutions = re.findall(r"stablehlo\.convolution\(.*", program)
+    assert len(convolutions) > 20  # forward, and for the gradients
+    assert {kind for line in convolutions for kind in re.findall(r"x(b?f\d+)>", line)} == {kind}
