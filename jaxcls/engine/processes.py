@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import jax
@@ -16,6 +17,9 @@ HEARTBEAT_TIMEOUT = 30
 
 def initialize(coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None) -> None:
     """Joins the other processes; to be called before anything else of JAX.
+
+    Under Slurm and Open MPI, JAX gives each process one GPU. Where they start one process a host, it takes all of them
+    here; the environment variable JAX_LOCAL_DEVICE_IDS says otherwise.
 
     Args:
         coordinator: `host:port` of process 0; None: Slurm, a TPU pod, Open MPI or Kubernetes tell, or the environment
@@ -33,6 +37,17 @@ def initialize(coordinator: str | None = None, num_processes: int | None = None,
             f"--multihost: {error} Neither Slurm nor a TPU pod was found; "
             "give --coordinator=HOST:PORT, --num_processes and --process_id"
         ) from error
+    if _is_alone_on_its_host() and "JAX_LOCAL_DEVICE_IDS" not in os.environ:
+        for kind in ("cuda", "rocm"):
+            visible = os.environ.get(f"JAX_{kind.upper()}_VISIBLE_DEVICES", "all")
+            jax.config.update(f"jax_{kind}_visible_devices", visible)
+
+
+def _is_alone_on_its_host() -> bool:
+    """Whether a launcher says that it has started one process on each host."""
+    if "OMPI_COMM_WORLD_LOCAL_SIZE" in os.environ:
+        return os.environ["OMPI_COMM_WORLD_LOCAL_SIZE"] == "1"
+    return "SLURM_NTASKS" in os.environ and os.environ["SLURM_NTASKS"] == os.environ.get("SLURM_STEP_NUM_NODES")
 
 
 def is_first() -> bool:
