@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import traverse_util
 
-from jaxcls.inspect.multiply_adds import multiply_adds
+from jaxcls.multiply_adds import multiply_adds
 
 Path = tuple[str, ...]
 

@@ -6,8 +6,8 @@ from flax import linen as nn
 from jax.extend import core
 
 from jaxcls import build_classifier, zoo
-from jaxcls.inspect.multiply_adds import multiply_adds
 from jaxcls.inspect.summary import summarize
+from jaxcls.multiply_adds import multiply_adds
 from tests.engine import tiny
 
 # published multiply-adds in 10^9 at 224 x 224: torchvision's, the papers' where it has no such model

@@ -17,6 +17,7 @@ from jaxcls.engine.hooks.report import ReportHook
 from jaxcls.engine.hooks.skipped_updates import SkippedUpdatesHook
 from jaxcls.engine.hooks.sync_buffers import SyncBuffersHook
 from jaxcls.engine.hooks.tensorboard import TensorboardLoggerHook
+from jaxcls.engine.hooks.throughput import ThroughputHook
 from jaxcls.engine.hooks.wandb import WandbLoggerHook
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "SyncBuffersHook",
     "TensorboardLoggerHook",
     "TextLoggerHook",
+    "ThroughputHook",
     "WandbLoggerHook",
 ]
