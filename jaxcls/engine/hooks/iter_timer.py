@@ -45,9 +45,9 @@ class IterTimerHook(Hook):
         runner.log_buffer.update({"time": seconds})
         self.start += seconds
         if runner.mode == "train":
-            # The first, for which data workers have started, counts only as long as it is the only one.
             if self.iterations and (found := self.reading.after(seconds)):
                 runner.logger.warning("%s", found)
+            # The first, for which data workers have started, counts only as long as it is the only one.
             self.seconds = seconds if self.iterations < 2 else self.seconds + seconds
             self.iterations += 1
             runner.seconds_per_iter = self.seconds / max(self.iterations - 1, 1)

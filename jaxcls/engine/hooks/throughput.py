@@ -45,7 +45,7 @@ class ThroughputHook(Hook):
         images = jax.ShapeDtypeStruct((1, *network.image_shape), jnp.float32)
         counts = multiply_adds(jax.make_jaxpr(network.classifier.apply)(network.shapes, images).jaxpr)
         self._operations = 2 * _PASSES * sum(counts.values()) * runner.batch_size
-        self._iterations = 0
+        self.before_train_epoch(runner)
 
     def before_train_epoch(self, runner: Any) -> None:
         self._start, self._iterations = runner.clock.now(), 0
