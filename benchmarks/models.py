@@ -1,12 +1,12 @@
-"""A training step of whole networks on a CPU: Flax's plain convolution, this package's, and PyTorch's.
+"""A training step of whole networks on a CPU: Flax's plain convolution, this package's, PyTorch's and Keras'.
 
     python benchmarks/models.py
     python benchmarks/models.py --models=LeNet-5,ResNet_CIFAR-18
 
 Loss, gradients and SGD's update by `jaxcls.make_train_step` on one device, on a batch that is there already. The plain
 column is the same network with `lax.conv_general_dilated`, which is what `flax.linen.Conv` calls, in place of
-`conv2d`. PyTorch's column (channels_last) is there where torch can be imported. The columns take turns, and each round
-reverses their order, so that other load meets all of them.
+`conv2d`. PyTorch's column (channels_last) is there where torch can be imported, that of Keras on JAX where keras and
+keras-hub can. The columns take turns, and each round reverses their order, so that other load meets all of them.
 """
 
 import argparse
@@ -45,7 +45,7 @@ NETWORKS = {
     "Swin-T": ("swin_tiny", (8, 224, 224, 3), 1),
 }
 SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
-COLUMNS = ("plain", "conv2d", "PyTorch")
+COLUMNS = ("plain", "conv2d", "PyTorch", "Keras")
 Step = Callable[[], None]
 
 
@@ -94,6 +94,11 @@ def build(name: str) -> dict[str, Step]:
     made["conv2d"] = jaxcls_step(name)
     if importlib.util.find_spec("torch"):
         made["PyTorch"] = torch_step(name)
+    if importlib.util.find_spec("keras_hub"):
+        import keras_networks
+
+        if name in keras_networks.NETWORKS:
+            made["Keras"] = keras_networks.train_step(name, *data(NETWORKS[name][1]), SGD)
     sizes = {column: size for column, (_, size) in made.items()}
     assert len(set(sizes.values())) == 1, f"{name}: not the same network, parameters: {sizes}"
     return {column: step for column, (step, _) in made.items()}
@@ -126,7 +131,7 @@ def main() -> None:
     print(
         f"{jax.default_backend()}, {cores} cores, jax {jax.__version__}; ms a step, median of {args.rounds} (least)\n"
     )
-    print("| network | batch | plain | conv2d | plain / conv2d | PyTorch |\n|---|---|--:|--:|--:|--:|")
+    print("| network | batch | plain | conv2d | plain / conv2d | PyTorch | Keras |\n|---|---|--:|--:|--:|--:|--:|")
     for name in args.models:
         times = measure(name, args.rounds)
         cells = [f"{statistics.median(t):.1f} ({min(t):.1f})" if t else "" for t in times.values()]
