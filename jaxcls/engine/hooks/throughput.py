@@ -16,15 +16,13 @@ _PASSES = 3  # forward, and two products for the gradients of each
 
 
 class ThroughputHook(Hook):
-    """Adds to each line of the log, of all loggers, what the iterations since the last line came to:
+    """Adds to each line of the log, of all loggers, what the iterations since the last line came to.
 
-        images_per_second: of all devices together.
-        tflops: 10^12 operations a second of all devices together: convolutions and matrix products of the network,
-            two for each multiply-add, forward and for the gradients. Teachers, augmentation and the optimiser do not
-            count, nor what `with_cp` computes again (the model's operations of Chowdhery et al. 2022,
-            arXiv:2204.02311, appendix B).
-        utilisation: their share of `peak_tflops`, where that is given.
-        host_memory: the most that this process has held, in MB.
+    `images_per_second` and `tflops`, 10^12 operations a second, are of all devices together; `utilisation` is the share
+    of `peak_tflops`; `host_memory` is the most that this process has held, in MB. Operations are those of the network's
+    convolutions and matrix products, two for each multiply-add, forward and for the gradients. Teachers, augmentation
+    and the optimiser do not count, nor what `with_cp` computes again (the model's operations of Chowdhery et al. 2022,
+    arXiv:2204.02311, appendix B).
 
     Args:
         peak_tflops: what all devices together could do, in the run's precision, by their maker or by measurement.
