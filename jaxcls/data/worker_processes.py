@@ -8,17 +8,18 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.shared_memory import SharedMemory
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
 from jaxcls.errors import UserError
 
+T = TypeVar("T")
 Shared = tuple[str, tuple[int, ...], str]  # a block's name, the array's shape and dtype
 Made = tuple[dict[str, Shared], dict[int, str]]  # a batch, and the damaged images that the process has met
 
@@ -48,14 +49,14 @@ class WorkerProcesses:
         pending: deque[Future[Made]] = deque()
         try:
             for step in range(start, min(start + ahead, stop)):
-                pending.append(self._pool.submit(_make, step))
+                pending.append(_of_the_living(self._pool.submit, _make, step))
             for step in range(start, stop):
-                shared, damaged = _result(pending.popleft())
+                shared, damaged = _of_the_living(pending.popleft().result)
                 taken = _take(shared)
                 for index, message in damaged.items():
                     self._batches.dataset.note(index, message)
                 if step + ahead < stop:
-                    pending.append(self._pool.submit(_make, step + ahead))
+                    pending.append(_of_the_living(self._pool.submit, _make, step + ahead))
                 yield taken
         finally:
             for future in pending:
@@ -99,9 +100,10 @@ def _share(array: np.ndarray) -> Shared:
     return block.name, array.shape, array.dtype.str
 
 
-def _result(future: Future[Made]) -> Made:
+def _of_the_living(call: Callable[..., T], *arguments: Any) -> T:
+    """What a call to the pool gives; that a process has died may show wherever it is asked next."""
     try:
-        return future.result()
+        return call(*arguments)
     except BrokenProcessPool as error:
         raise UserError(
             "a data worker process has died: memory ran out, or the script that started it is not guarded by "

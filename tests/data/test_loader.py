@@ -14,6 +14,7 @@ import pytest
 from jaxcls.data.pipeline import Dataset, EvalBatches, Loader, TrainBatches
 from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import RandAugment, RandomCrop, RandomErasing, RandomFlip
+from jaxcls.data.worker_processes import WorkerProcesses
 from jaxcls.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,6 +218,18 @@ def test_a_process_that_dies_is_reported():
     batches = EvalBatches(Dataset(Deadly()), 16)
     with Loader(batches, 1, worker_type="process") as loader, pytest.raises(UserError, match="worker process has died"):
         list(loader.iterate())
+
+
+def test_a_process_that_dies_between_two_batches_is_reported_too():
+    processes = WorkerProcesses(EvalBatches(Dataset(Deadly()), 16), 1)
+    list(processes.iterate(0, 1, ahead=1))
+    (worker,) = multiprocessing.active_children()
+    worker.kill()
+    worker.join()
+    time.sleep(0.5)  # the pool notices
+    with pytest.raises(UserError, match="worker process has died"):
+        list(processes.iterate(0, 2, ahead=1))
+    processes.close()
 
 
 READER = """
