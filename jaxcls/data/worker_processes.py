@@ -49,14 +49,14 @@ class WorkerProcesses:
         pending: deque[Future[Made]] = deque()
         try:
             for step in range(start, min(start + ahead, stop)):
-                pending.append(_of_the_living(self._pool.submit, _make, step))
+                pending.append(_ask_pool(self._pool.submit, _make, step))
             for step in range(start, stop):
-                shared, damaged = _of_the_living(pending.popleft().result)
+                shared, damaged = _ask_pool(pending.popleft().result)
                 taken = _take(shared)
                 for index, message in damaged.items():
                     self._batches.dataset.note(index, message)
                 if step + ahead < stop:
-                    pending.append(_of_the_living(self._pool.submit, _make, step + ahead))
+                    pending.append(_ask_pool(self._pool.submit, _make, step + ahead))
                 yield taken
         finally:
             for future in pending:
@@ -100,8 +100,12 @@ def _share(array: np.ndarray) -> Shared:
     return block.name, array.shape, array.dtype.str
 
 
-def _of_the_living(call: Callable[..., T], *arguments: Any) -> T:
-    """What a call to the pool gives; that a process has died may show wherever it is asked next."""
+def _ask_pool(call: Callable[..., T], *arguments: Any) -> T:
+    """What a call gives that asks the pool; that a process has died may show at any of them.
+
+    Raises:
+        UserError: it has.
+    """
     try:
         return call(*arguments)
     except BrokenProcessPool as error:

@@ -121,12 +121,7 @@ def build_runner(
         return parallel.place_state(create_train_state(variables, tx, optimisation.options))
 
     train_step = make_train_step(
-        network.classifier,
-        tx,
-        parallel=parallel,
-        inputs=network.inputs,
-        options=optimisation.options,
-        teacher=teacher,
+        network.classifier, tx, parallel=parallel, inputs=network.inputs, options=optimisation.options, teacher=teacher
     )
     if evaluator:
         loaders["val"] = evaluator.loader

@@ -9,7 +9,7 @@ import pytest
 
 import jaxcls
 from jaxcls.engine.hooks import ThroughputHook
-from jaxcls.engine.hooks.iter_timer import Reading
+from jaxcls.engine.starvation import Starvation
 from jaxcls.errors import UserError
 from tests.engine import tiny
 
@@ -52,10 +52,10 @@ def test_a_peak_is_positive(peak):
 
 def minutes(waited, done, seconds=0.1, count=2400):
     """The messages of four minutes; `done` of ten iterations found the devices without work."""
-    reading, said = Reading(), []
+    starvation, said = Starvation(), []
     for i in range(count):
-        reading.add(waited, i % 10 < done)
-        said.append(reading.after(seconds))
+        starvation.add(waited, i % 10 < done)
+        said.append(starvation.after(seconds))
     return [message for message in said if message]
 
 
@@ -71,7 +71,7 @@ def test_reading_that_does_not_is_not_spoken_of(waited, done):
 
 
 def test_a_slow_source_is_noticed_in_a_run(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("jaxcls.engine.hooks.iter_timer._LOOK", 0.5)
+    monkeypatch.setattr("jaxcls.engine.starvation._LOOK", 0.5)
     config = tiny.config(runner={"max_epochs": 2})
     config["data"]["train"]["pipeline"] = [
         {"type": "tests.engine.hooks.test_throughput:Slow"},

@@ -15,6 +15,7 @@ from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import build_precision
 from jaxcls.engine.step.train_step import make_train_step
+from tests.engine.step.test_train_step import small
 
 EXCHANGES = re.compile(r" (all-[a-z]+|reduce-scatter|collective-[a-z]+)(?:-start)?\(")
 
@@ -29,26 +30,8 @@ class Kept(Parallel):
 
 def prepared(norm, mode, precision="float32"):
     """The step, what it takes, and the number of BatchNorm layers."""
-    classifier = jaxcls.build_classifier(
-        {
-            "type": "ImageClassifier",
-            "backbone": {
-                "type": "ResNet_CIFAR",
-                "depth": 18,
-                "stem_channels": 8,
-                "base_channels": 8,
-                "num_stages": 2,
-                "strides": (1, 2),
-                "dilations": (1, 1),
-                "out_indices": (1,),
-                "norm_cfg": {"type": norm},
-            },
-            "neck": {"type": "GlobalAveragePooling"},
-            "head": {"type": "LinearClsHead", "num_classes": 10, "in_channels": 16, "topk": (1, 5), "cal_acc": True},
-        }
-    )
+    classifier, variables = small(stages=2, head={"cal_acc": True, "topk": (1, 5)}, norm_cfg={"type": norm})
     images = np.zeros((16, 8, 8, 3), np.float32)
-    variables = jax.jit(classifier.init)(jax.random.key(0), images[:1])
     tx = jaxcls.build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9}, variables["params"])
     options = StepOptions(build_precision(precision), clip=build_grad_clip({"max_norm": 1.0}))
     parallel = Kept(mode, jax.devices()[:8])

@@ -63,7 +63,7 @@ def test_steps_of_the_original(name, golden, fill):
             np.testing.assert_allclose(node["var"], data[key], rtol=5e-2)
 
 
-def small(stages=1, **backbone):
+def small(stages=1, head=(), **backbone):
     config = {
         "type": "ImageClassifier",
         "backbone": {
@@ -76,7 +76,7 @@ def small(stages=1, **backbone):
             **backbone,
         },
         "neck": {"type": "GlobalAveragePooling"},
-        "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 8 * stages},
+        "head": {"type": "LinearClsHead", "num_classes": 5, "in_channels": 8 * stages, **dict(head)},
     }
     classifier = jaxcls.build_classifier(config)
     variables = jax.jit(classifier.init)(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
