@@ -34,7 +34,7 @@ def convert_config(path: str | os.PathLike, out: str | os.PathLike) -> Path:
     file = output_file(out, "--out")
     if file.suffix != ".py":
         raise UserError(f"--out: {out}; expected a file that ends in .py")
-    text = recipe_text(translated(path), f"{Path(path).stem} of MMClassification 0.x.", os.fspath(out))
+    text = recipe_text(translated(path), f"{Path(path).stem} of MMClassification 0.x", os.fspath(out))
     file.write_text(text, encoding="utf-8")
     return file
 
