@@ -36,6 +36,7 @@ def start(workdir, *flags, devices=1, config=CONFIG):
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
+        "PYTHONFAULTHANDLER": "1",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
     }
     return subprocess.Popen(
@@ -54,7 +55,13 @@ def start_two(workdir, *flags, devices=1, config=CONFIG):
 
 
 def finish(*processes, timeout=300):
-    said = [process.communicate(timeout=timeout)[0] for process in processes]
+    """Their statuses and what they said; the stacks of those that do not end are in the failure."""
+    try:
+        said = [process.communicate(timeout=timeout)[0] for process in processes]
+    except subprocess.TimeoutExpired:
+        for process in processes:
+            process.send_signal(signal.SIGABRT)
+        pytest.fail("\n".join(process.communicate()[0] for process in processes))
     return [process.returncode for process in processes], said
 
 
