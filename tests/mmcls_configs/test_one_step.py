@@ -34,7 +34,7 @@ from jaxcls.engine.step.train_state import create_train_state
 from jaxcls.engine.step.train_step import make_train_step
 from jaxcls.errors import UserError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # VAN-B4's step compiles for minutes
 LIMIT = float(os.environ.get("ONE_STEP_MIB", 600)) * 2**20
 ARRAYS = {"CIFAR10": (32, 32, 3), "CIFAR100": (32, 32, 3), "MNIST": (28, 28, 1)}
 STEPS = 8  # a layer may be left out at random, or wait for one that starts at zero
