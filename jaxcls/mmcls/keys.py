@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from jaxcls.errors import UserError
 from jaxcls.mmcls.data import translate_data, translate_sampler
 from jaxcls.mmcls.hooks import (
     translate_checkpoint_config,
@@ -57,6 +58,7 @@ KEYS: Mapping[str, Callable[[Any, ConfigFile, Translation], None]] = {
     "work_dir": as_it_stands("work_dir"),
 }
 IMPORTS = "custom_imports"
+OF_MMENGINE = ("default_scope", "default_hooks", "optim_wrapper", "param_scheduler", "train_dataloader")
 # of PyTorch, its processes and its devices
 ENVIRONMENT = (
     *("dist_params", "log_level", "cudnn_benchmark", "deterministic", "opencv_num_threads", "mp_start_method"),
@@ -66,7 +68,16 @@ ENVIRONMENT = (
 
 
 def translate(file: ConfigFile) -> Translation:
-    """Our config for an original one, unchecked."""
+    """Our config for an original one, unchecked.
+
+    Raises:
+        UserError: the file is one of the versions that are built on MMEngine.
+    """
+    if "data" not in file.values and (others := [key for key in OF_MMENGINE if key in file.values]):
+        raise UserError(
+            f"{file.path} is a config file of MMPretrain 1.x or MMClassification 1.0rc, with {', '.join(others)}; "
+            "expected one of MMClassification 0.x, with data, optimizer, lr_config and runner"
+        )
     to = Translation()
     for key, function in KEYS.items():
         if file.values.get(key) is not None:

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,6 @@ from jaxcls.paths import expand
 DEPRECATION = "_deprecation_"
 SUFFIXES = (".py", ".json", ".yml", ".yaml")
 _BASE_VALUE = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
-# keys of MMEngine's config files, which other versions have: MMPretrain 1.x, MMClassification 1.0rc
-_OF_OTHER_VERSIONS = ("default_scope", "default_hooks", "optim_wrapper", "param_scheduler", "train_dataloader")
 _CALL = "__base_value__"  # with underscores, so that it is no key
 
 
@@ -38,8 +36,7 @@ def read_file(path: str | Path, below: tuple[Path, ...] = ()) -> ConfigFile:
         below: the files that inherit from it.
 
     Raises:
-        UserError: a file is missing, fails, inherits from itself or is one of MMPretrain 1.x, or its keys cannot be
-            merged into its bases'.
+        UserError: a file is missing, fails, inherits from itself, or its keys cannot be merged into its bases'.
     """
     path = expand(path)
     _check_path(path, below)
@@ -54,8 +51,6 @@ def read_file(path: str | Path, below: tuple[Path, ...] = ()) -> ConfigFile:
     bases = read_bases(_base_names(own.pop(BASE, ()), path))
     deprecation = own.pop(DEPRECATION, None)
     values = merge(own, together(bases, path), path)
-    if not below:
-        _check_version(values, path)
     return ConfigFile(path, own, values, read, bases, deprecation)
 
 
@@ -68,14 +63,6 @@ def _check_path(path: Path, below: tuple[Path, ...]) -> None:
     if not path.is_file():
         others = [other.name for other in path.parent.glob("*") if other.suffix in SUFFIXES]
         raise UserError(f"{named_by}{path} does not exist; {did_you_mean(path.name, others)}".rstrip("; "))
-
-
-def _check_version(values: Mapping[str, Any], path: Path) -> None:
-    if "data" not in values and (others := [key for key in _OF_OTHER_VERSIONS if key in values]):
-        raise UserError(
-            f"{path} is a config file of MMPretrain 1.x or MMClassification 1.0rc, which have {', '.join(others)}; "
-            "expected one of MMClassification 0.x, which has data, optimizer, lr_config and runner"
-        )
 
 
 def _text(path: Path) -> str:

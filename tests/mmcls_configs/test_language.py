@@ -107,7 +107,6 @@ MISTAKES = {
     "_base_ = 'base.py'\na = {{_base_.steps.lr}}": r"_base_\.steps has no 'lr'; that is \[1, 2, 3\]",
     "a = 1\nb = a / 0": r"child\.py, line 2 \(b = a / 0\): ZeroDivisionError",
     "a = 1\nb = (": r"child\.py, line 2: SyntaxError",
-    "optim_wrapper = dict(optimizer=dict(type='SGD'))": r"child\.py is .* MMPretrain 1\.x .* optim_wrapper; expected",
     "import nothing_of_that_name": r"child\.py, line 1 .*ModuleNotFoundError: No module named 'nothing_of_that_name'",
 }
 

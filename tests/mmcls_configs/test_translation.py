@@ -264,6 +264,16 @@ evaluation = dict(intervall=1)
     assert "resnet18_8xb32_mine.py: 15 problems\n" in str(caught.value)
 
 
+def test_a_file_of_mmpretrain(tmp_path):
+    """Its parts, too, may lie in a base."""
+    (tmp_path / "schedule.py").write_text("optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))")
+    path = tmp_path / "resnet18.py"
+    path.write_text("_base_ = 'schedule.py'\nmodel = dict()\ntrain_dataloader = dict(batch_size=8)")
+    said = r"resnet18\.py is .* MMPretrain 1\.x .* with optim_wrapper, train_dataloader; expected one of .* 0\.x"
+    with pytest.raises(UserError, match=said):
+        jaxcls.load_mmcls_config(path)
+
+
 def test_classes_of_ones_own(tmp_path, load):
     (tmp_path / "my_mmcls_parts.py").write_text(
         "from jaxcls.engine.hooks import Hook, EvalHook\n\n\nclass MyHook(Hook):\n    pass\n"
