@@ -119,8 +119,10 @@ def _parse(arguments: list[str]) -> list[str]:
     """The flags, read; what they leave."""
     try:
         program, *rest = flags.FLAGS.read_flags_from_files(arguments, force_gnu=False)
-        rest, overrides = config.split(rest)
+        rest, overrides = config.split(["--help" if word == "-h" else word for word in rest])
         return flags.FLAGS([program, *(f"--{_OVERRIDES}={path}={text}" for path, text in overrides), *rest])
+    except SystemExit:  # absl's --help, which is no failure
+        sys.exit(0)
     except flags.UnrecognizedFlagError as error:
         refuse(f"{error}; --config.KEY=VALUE sets a key of the config, --help lists the flags")
     except (flags.Error, UserError) as error:

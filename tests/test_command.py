@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests import commands
+
 PROGRAM = """
 import errno
 from jaxcls import command
@@ -42,3 +44,11 @@ def test_a_reader_that_has_gone_ends_a_command_without_a_word(is_read, line, sta
     assert done.returncode == status
     assert done.stderr.strip().endswith(said)
     assert bool(done.stderr) == bool(said)
+
+
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py", "jaxcls/tools/predict.py"])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_no_failure(script, flag):
+    done = commands.run(script, flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--config" in done.stdout

@@ -31,13 +31,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number from `least`."""
+    """A whole number from `least`, perhaps to `most`."""
 
     least: int
+    most: int | None = None
 
     def __call__(self, node: Any, where: str) -> Iterator[str]:
-        if not fits(node, int) or node < self.least:
-            yield f"{where}: {node!r}; expected a whole number from {self.least}"
+        if not fits(node, int) or node < self.least or (self.most is not None and node > self.most):
+            to = "" if self.most is None else f" to {self.most}"
+            yield f"{where}: {node!r}; expected a whole number from {self.least}{to}"
 
 
 @dataclass(frozen=True)

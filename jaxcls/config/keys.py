@@ -73,8 +73,8 @@ def with_defaults(config: ConfigDict | Mapping[str, Any]) -> dict[str, Any]:
     full = plain(DEFAULTS)
     for key, value in given.items():
         both_dicts = isinstance(value, dict) and isinstance(full.get(key), dict)
+        if key == "data" and both_dicts:
+            value = {part: node for part, node in value.items() if node is not None}
         if value is not None or key not in DEFAULTS:
             full[key] = {**full[key], **value} if both_dicts else value
-    if isinstance(full["data"], dict):
-        full["data"] = {key: value for key, value in full["data"].items() if value is not None}
     return full

@@ -159,7 +159,7 @@ CONFIG: Mapping[str, Schema] = {
     "custom_hooks": Each(Slot(hooks, Hook, own={"priority": Value(int | str)})),
     "workflow": _workflow,
     "parallel": _parallel,
-    "seed": Whole(0),
+    "seed": Whole(0, 2**32 - 1),  # JAX leaves out what is above
     "load_from": PATH,
     "resume_from": PATH,
     "work_dir": PATH,

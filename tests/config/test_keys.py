@@ -32,9 +32,10 @@ def test_what_is_given_in_part_is_completed():
 
 def test_none_is_as_if_not_given():
     config = small(log_config=None, seed=None)
-    config["data"]["val"] = None
+    config["data"].update(val=None, num_workers=None)
     full = complete(config)
     assert full["seed"] == 0
+    assert full["data"]["num_workers"] == 2
     assert "val" not in full["data"]
 
 
@@ -62,6 +63,7 @@ def test_config_dicts_and_arrays_become_plain():
         ("data.batch_size", 0, r"data\.batch_size: 0; expected a whole number from 1"),
         ("data.num_workers", -1, r"data\.num_workers: -1; expected a whole number from 0"),
         ("seed", -1, r"seed: -1; expected a whole number from 0"),
+        ("seed", 2**32, r"seed: 4294967296; expected a whole number from 0 to 4294967295"),
         ("log_config", {"interval": 0}, r"log_config\.interval: 0; expected a whole number from 1"),
         (
             "data.sampler",

@@ -190,6 +190,36 @@ def test_scaled_decoding(min_side, shape):
     means = whole.reshape(101 // factor, factor, shape[1], factor, 3).mean((1, 3))
     assert np.abs(decoded[: len(means)] - means).mean() < 1
     assert decode_image(data, "x", "grayscale", min_side).shape == (*shape, 1)
+    with pytest.raises(UserError, match=r"x: not a readable image.*premature end"):
+        decode_image(data[: len(data) // 2] + b"\xff\xd9", "x", min_side=min_side)
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2, None])
+@pytest.mark.parametrize(
+    ("factor", "flag"),
+    [(2, cv2.IMREAD_REDUCED_GRAYSCALE_2), (4, cv2.IMREAD_REDUCED_GRAYSCALE_4), (8, cv2.IMREAD_REDUCED_GRAYSCALE_8)],
+)
+def test_scaled_decoding_gives_opencvs_pixels(factor, flag, subsampling):
+    rng = np.random.default_rng(factor)
+    for shape in rng.integers(8, 70, (20, 2)):
+        pixels = rng.integers(0, 256, (*shape, 3), np.uint8)
+        image = Image.fromarray(pixels) if subsampling is not None else Image.fromarray(pixels[..., 0])
+        data = encode(image, "JPEG", **({} if subsampling is None else {"subsampling": subsampling}))
+        encoded, side = np.frombuffer(data, np.uint8), min(shape) // factor
+        np.testing.assert_array_equal(
+            decode_image(data, "x", min_side=side), cv2.imdecode(encoded, flag | cv2.IMREAD_COLOR_RGB)
+        )
+        np.testing.assert_array_equal(decode_image(data, "x", "grayscale", side)[..., 0], cv2.imdecode(encoded, flag))
+
+
+def test_an_image_that_pillow_finds_too_large(monkeypatch):
+    exif = Image.Exif()
+    exif[274] = 6
+    data = encode(Image.fromarray(GRADIENT), "JPEG", exif=exif)
+    expected = [decode_image(data, "x", min_side=side) for side in (None, 10)]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for side, image in zip((None, 10), expected, strict=True):
+        np.testing.assert_array_equal(decode_image(data, "x", min_side=side), image)
 
 
 def test_scaled_decoding_is_for_jpegs_and_keeps_the_orientation():

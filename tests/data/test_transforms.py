@@ -208,6 +208,8 @@ def test_the_generator_alone_decides(name, seed):
         ({"type": "CenterCrop", "crop_size": (8, 9), "efficientnet_style": True}, "needs an int"),
         ({"type": "CenterCrop", "crop_size": 8, "crop_padding": -1}, "0 or more pixels"),
         ({"type": "RandomCrop", "size": 8, "padding": (1, 2, 3)}, "2 or 4 ints"),
+        ({"type": "RandomCrop", "size": 8, "padding": -1}, "padding=-1: expected an int, 2 or 4 ints, from 0"),
+        ({"type": "RandomCrop", "size": 8, "padding": (2, -1)}, "ints, from 0"),
         ({"type": "RandomCrop", "size": 8, "padding_mode": "zero"}, "constant, edge, reflect, symmetric"),
         ({"type": "RandomResizedCrop", "size": 8, "scale": (1.0, 0.1)}, "low <= high"),
         ({"type": "RandomFlip", "flip_prob": 50}, r"0\.\.1"),

@@ -31,7 +31,7 @@ def decode_image(data: bytes, name: str, color_type: str = "color", min_side: in
     Raises:
         DamagedImageError: the bytes are no image, a damaged one, or one whose samples are no 8 or 16 bits.
     """
-    if min_side is None and data.startswith(JPEG) and (image := decode_jpeg(data, name, color_type)) is not None:
+    if data.startswith(JPEG) and (image := decode_jpeg(data, name, color_type, min_side)) is not None:
         return image
     if (reason := unsuitable_samples(data)) is not None:
         raise damaged(data, name, reason)

@@ -29,20 +29,23 @@ TO_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by Exif orienta
 }
 
 
-def decode_jpeg(data: bytes, name: str, color_type: str) -> np.ndarray | None:
+def decode_jpeg(data: bytes, name: str, color_type: str, min_side: int | None) -> np.ndarray | None:
     """The pixels that OpenCV gives for a JPEG, in less time; None where it has to do it itself.
 
     Raises:
         DamagedImageError: pixels are lost.
     """
     try:
-        if simplejpeg.decode_jpeg_header(data)[2] not in ("YCbCr", "Gray"):
+        height, width, colors, _ = simplejpeg.decode_jpeg_header(data)
+        if colors not in ("YCbCr", "Gray"):
             return None
+        factor = reduction(min(height, width), min_side)
+        least = {"min_height": -(-height // factor), "min_width": -(-width // factor)} if factor > 1 else {}
         upright = color_type.endswith("ignore_orientation") or not _has_exif(data)
     except (ValueError, IndexError):  # no JPEG at all, or one of a rare kind
         return None
     try:
-        image = simplejpeg.decode_jpeg(data, "RGB" if color_type.startswith("color") else "GRAY")
+        image = simplejpeg.decode_jpeg(data, "RGB" if color_type.startswith("color") else "GRAY", **least)
     except ValueError as error:
         if BLEMISH.search(str(error)):
             return None
@@ -50,11 +53,18 @@ def decode_jpeg(data: bytes, name: str, color_type: str) -> np.ndarray | None:
     return image if upright else _turn_upright(image, data)
 
 
-def _turn_upright(image: np.ndarray, data: bytes) -> np.ndarray:
-    """The pixels, turned as the Exif segment of `data` asks."""
+def reduction(side: int, min_side: int | None) -> int:
+    """The largest of 8, 4 and 2 by which the shorter side may be divided and has `min_side` pixels still; else 1."""
+    return next((factor for factor in (8, 4, 2) if min_side is not None and side // factor >= min_side), 1)
+
+
+def _turn_upright(image: np.ndarray, data: bytes) -> np.ndarray | None:
+    """The pixels, turned as the Exif segment of `data` asks; None where Pillow finds the image too large to look at."""
     try:
         with Image.open(io.BytesIO(data)) as header:
             orientation = header.getexif().get(ExifTags.Base.Orientation)
+    except Image.DecompressionBombError:
+        return None
     except (OSError, SyntaxError, ValueError):  # a segment that makes no sense
         return image
     return np.ascontiguousarray(TO_UPRIGHT[orientation](image)) if orientation in TO_UPRIGHT else image

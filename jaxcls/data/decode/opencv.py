@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import cv2
 import numpy as np
-from PIL import Image
+import simplejpeg
 
 from jaxcls.data.decode.damage import would_be_black
-from jaxcls.data.decode.jpeg import END, JPEG, SCAN
+from jaxcls.data.decode.jpeg import END, JPEG, SCAN, reduction
 
 # MMCV's `color_type` names. The EXIF orientation is applied unless the name says otherwise.
 COLOR_TYPES = {
@@ -20,6 +19,7 @@ COLOR_TYPES = {
     "grayscale_ignore_orientation": cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION,
 }
 _REDUCED = {  # which of the flags says nothing about the colour
+    1: 0,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
@@ -68,8 +68,6 @@ def _ends_early(data: bytes) -> bool:
 
 def _reducing_flag(data: bytes, min_side: int) -> int:
     try:
-        with Image.open(io.BytesIO(data)) as image:  # reads the header
-            side = min(image.size)
-    except (OSError, SyntaxError, ValueError):
+        return _REDUCED[reduction(min(simplejpeg.decode_jpeg_header(data)[:2]), min_side)]
+    except ValueError:
         return 0
-    return next((flag for factor, flag in reversed(_REDUCED.items()) if side // factor >= min_side), 0)

@@ -100,8 +100,9 @@ class RandomCrop(ImageTransform):
     def __post_init__(self) -> None:
         size_pair("size", self.size)
         check_choice("padding_mode", self.padding_mode, BORDERS)
-        if not (self.padding is None or isinstance(self.padding, int) or len(self.padding) in (2, 4)):
-            raise UserError(f"padding={self.padding!r}: expected an int, 2 or 4 ints")
+        sides = self.padding if isinstance(self.padding, tuple | list) else (self.padding or 0,)
+        if len(sides) not in (1, 2, 4) or min(sides) < 0:
+            raise UserError(f"padding={self.padding!r}: expected an int, 2 or 4 ints, from 0")
 
     def transform(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(H, W, C) -> the crop."""

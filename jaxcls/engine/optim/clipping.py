@@ -60,7 +60,7 @@ def build_grad_clip(config: Mapping[str, Any]) -> GradClip:
     if not isinstance(arguments, dict):
         raise UserError(f"{where}: expected a dict, got {config!r}")
     kind = arguments.pop("type", "norm")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise UserError(f"{where}.type: {kind!r}; {close_names(str(kind), _KINDS)}")
     function, needed, optional = _KINDS[kind]
     refuse(unknown_keys(arguments, (needed, *optional), where, f"type={kind!r}"))

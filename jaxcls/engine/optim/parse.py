@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from typing import Any, NamedTuple
 
 import optax
 
-from jaxcls.arguments import unknown_keys
+from jaxcls.arguments import fits, in_words, unknown_keys
 from jaxcls.builder import lookup, plain
 from jaxcls.engine.optim import optimizers
 from jaxcls.engine.optim.optax_names import UNFIT, optax_optimizers
 from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
 from jaxcls.engine.optim.paramwise import WHERE, decay_rules, multipliers
-from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, POSITIVE, Range, require
+from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, NUMBER, POSITIVE, Range, require
 from jaxcls.errors import UserError, close_names, refuse
 
 MOMENTA = ("momentum", "betas", "b1", "beta")  # what the momentum is called, the first that an optimiser has
@@ -87,8 +88,9 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
     own = set(defaults) - _NOT_OF_A_CONFIG | ({"max_grad_norm"} if kind in MAX_GRAD_NORM else set())
     unknown = unknown_keys(config, own | {"type", "lr", "paramwise_cfg"}, "optimizer", kind)
     refuse(unknown + unknown_keys(paramwise, set(_defaults(multipliers)) - {"params", "layout"}, WHERE))
+    config = {name: value for name, value in config.items() if value is not None}  # None: not given
     for name, value in config.items():
-        _check_range(name, value, defaults.get(name))
+        _check_value(name, value, None if ":" in kind else defaults.get(name))
     if config.get("others") is not None:
         config["others"] = _others(config["others"], lr)
     max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))
@@ -141,10 +143,10 @@ def has_momentum(optimizer: Mapping[str, Any]) -> bool:
 def _lookup(kind: Any) -> Callable[..., optax.GradientTransformation]:
     if isinstance(kind, str) and ":" in kind:
         return _own(lookup(kind, optimizers, "optimizer.type"), kind)
-    if kind in UNFIT:
+    if isinstance(kind, str) and kind in UNFIT:
         raise UserError(f"optimizer.type: {kind!r} cannot be used: it {UNFIT[kind]}")
     known = {**OPTIMIZERS, **optax_optimizers()}
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise UserError(f"optimizer.type: {kind!r}; {close_names(str(kind), known)}")
     return known[kind]
 
@@ -159,14 +161,20 @@ def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
 
 
-def _check_range(name: str, value: Any, default: Any) -> None:
-    if name not in _RANGES or value is None:
-        return
-    values = value if isinstance(value, tuple) else (value,)
-    if isinstance(default, tuple) and len(values) != len(default):
-        raise UserError(f"optimizer.{name}: expected {len(default)} numbers, got {value!r}")
-    for number in values:
-        require(f"optimizer.{name}", number, _RANGES[name])
+def _check_value(name: str, value: Any, default: Any) -> None:
+    """Refuses what is of another kind than the default, or out of the argument's range."""
+    where = f"optimizer.{name}"
+    if isinstance(default, tuple) and default:
+        if not isinstance(value, tuple) or len(value) != len(default):
+            kinds = "numbers" if all(isinstance(kind, Real) for kind in default) else f"values such as {default!r}"
+            raise UserError(f"{where}: expected {len(default)} {kinds}, got {value!r}")
+        for part, kind in zip(value, default, strict=True):
+            _check_value(name, part, kind)
+    elif isinstance(default, bool | str):
+        if not fits(value, type(default)):
+            raise UserError(f"{where}: expected {in_words(type(default))}, got {value!r}")
+    elif isinstance(default, Real) or name in _RANGES:
+        require(where, value, _RANGES.get(name, NUMBER))
 
 
 def _check_decay_rules(recipe: Recipe) -> None:

@@ -37,11 +37,11 @@ def require(name: str, value: Any, allowed: Range) -> float:
 
 
 def positive_integer(name: str, value: Any) -> int:
-    """The value, an integer above 0.
+    """The value, an integer above 0 that int32 holds, as counts of steps do.
 
     Raises:
         UserError: it is none.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) < 2**31:
         raise UserError(f"{name}: expected a positive integer, got {value!r}")
     return int(value)

@@ -30,6 +30,7 @@ def test_by_value():
         (1.0, r"optimizer_config\.grad_clip: expected a dict, got 1.0"),
         ({}, r"optimizer_config\.grad_clip: type='norm' needs 'max_norm'"),
         ({"type": "value"}, "type='value' needs 'clip_value'"),
+        ({"type": {}, "clip_value": 1}, "grad_clip.type: {}; Allowed: norm, value"),
         ({"type": "values", "clip_value": 1}, "grad_clip.type: 'values'; did you mean 'value'"),
         ({"norm": 1}, r"optimizer_config\.grad_clip: type='norm' has no argument 'norm'; did you mean 'max_norm'"),
         ({"max_norm": 1, "clip_value": 1}, "type='norm' has no argument 'clip_value'"),

@@ -32,6 +32,14 @@ from jaxcls.errors import UserError
         ({"type": "Adam", "lr": 1.0, "betas": (0.9, 1.0)}, r"optimizer\.betas: expected a number in \[0, 1\), got 1.0"),
         ({"type": "Adam", "lr": 1.0, "betas": 0.9}, r"optimizer\.betas: expected 2 numbers, got 0.9"),
         ({"type": "Adan", "lr": 1.0, "betas": (0.9, 0.99)}, r"optimizer\.betas: expected 3 numbers"),
+        ({"type": {}, "lr": 1.0}, r"optimizer.type: {}; Allowed: Adam, "),
+        ({"type": "SGD", "lr": 1.0, "momentum": (0.9,)}, r"optimizer\.momentum: expected a number in \[0, 1\), got"),
+        ({"type": "SGD", "lr": 1.0, "nesterov": "no"}, r"optimizer\.nesterov: expected True or False, got 'no'"),
+        ({"type": "SGD", "lr": 1.0, "dampening": []}, r"optimizer\.dampening: expected a number from 0, got \(\)"),
+        ({"type": "lars", "lr": 1.0, "trust_coefficient": "1"}, r"trust_coefficient: expected a number, got '1'"),
+        ({"type": "dog", "lr": 1.0, "init_step": 1.0}, r"init_step: expected 2 values such as \('heuristic', 1e-06\)"),
+        ({"type": "muon", "lr": 1.0, "preconditioning": 1}, r"preconditioning: expected text, got 1"),
+        ({"type": "Muon", "lr": 1.0, "ns_coefficients": (1, 2)}, "ns_coefficients: expected 3 numbers"),
         ({"type": "Adam", "lr": 1.0, "eps": -1e-8}, r"optimizer\.eps: expected a number from 0, got -1e-08"),
         ({"type": "Lamb", "lr": 1.0, "max_grad_norm": -1.0}, r"optimizer\.max_grad_norm: expected a number from 0"),
         ({"type": "Adam", "lr": 1.0, "paramwise_cfg": {"norm_decay": 0}}, "paramwise_cfg has no key 'norm_decay'"),
@@ -52,6 +60,13 @@ from jaxcls.errors import UserError
 def test_messages(config, message):
     with pytest.raises(UserError, match=message):
         parse(config)
+
+
+def test_none_is_not_given():
+    recipe = parse({"type": "SGD", "lr": 0.1, "momentum": None, "nesterov": None})
+    assert recipe.arguments == {}
+    with pytest.raises(UserError, match="has no argument 'momentom'"):
+        parse({"type": "SGD", "lr": 0.1, "momentom": None})
 
 
 def test_a_config_dict_with_lists_is_read_as_a_dict_with_tuples():

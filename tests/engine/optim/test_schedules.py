@@ -121,6 +121,7 @@ def test_one_cycle_in_three_phases():
         ({"policy": "fixed", "warmup": "slow", "warmup_iters": 2}, "'slow' is not one of constant, linear, exp"),
         ({"policy": "fixed", "warmup": "linear"}, "warmup_iters: expected a positive integer, got 0"),
         ({"policy": "fixed", "warmup": "linear", "warmup_iters": 2, "warmup_ratio": 0}, r"a number in \(0, 1\], got 0"),
+        ({"policy": "fixed", "warmup": "linear", "warmup_iters": 2**31}, "expected a positive integer, got 2147483648"),
         ({"policy": "fixed", "warmup_iters": 3}, "warmup_iters is given without warmup"),
         ({"policy": "fixed", "warmup": "exp", "warmup_iters": 2.5}, "warmup_iters: expected a positive integer"),
         ({"policy": "fixed", "warmup": "exp", "warmup_iters": 2, "warmup_ratio": 1.5}, r"in \(0, 1\], got 1.5"),
