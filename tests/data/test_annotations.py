@@ -9,13 +9,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jaxcls.data.sources import CUB, VOC, CustomDataset, ImageNet21k, MultiLabelDataset, StanfordCars
 from jaxcls.errors import UserError
+from tests.fuzz.mutations import examples
 
-few = settings(max_examples=60, deadline=None)
+few = examples(60)
 
 
 @pytest.fixture

@@ -109,8 +109,12 @@ def multipliers(
 
 
 def decay_rules(paramwise: Mapping[str, Any]) -> list[str]:
-    """The keys of a `paramwise_cfg` that speak of the weight decay."""
-    custom = paramwise.get("custom_keys") or {}
+    """The keys of a `paramwise_cfg` that speak of the weight decay.
+
+    Raises:
+        UserError: a custom key with something other than factors.
+    """
+    custom = _check_custom_keys(paramwise.get("custom_keys") or {})
     return [key for key in DECAY_RULES if key in paramwise] + [
         f"custom_keys[{key!r}].decay_mult" for key, value in custom.items() if "decay_mult" in value
     ]
@@ -124,6 +128,8 @@ def _leaves(params: PyTree) -> Iterator[tuple[tuple[str, ...], Any]]:
 def _check_custom_keys(custom_keys: Mapping[str, Any]) -> Mapping[str, Mapping[str, float]]:
     for key, factors in custom_keys.items():
         where = f"{WHERE}.custom_keys[{key!r}]"
+        if not isinstance(key, str):
+            raise UserError(f"{where}: expected a part of a parameter's name, got {key!r}")
         if not isinstance(factors, Mapping):
             raise UserError(f"{where}: expected a dict of {' and '.join(CUSTOM)}, got {factors!r}")
         refuse(unknown_keys(factors, CUSTOM, where))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import optax
 
-from jaxcls.arguments import fits, in_words, unknown_keys
+from jaxcls.arguments import fits, in_words, unknown_keys, wrong_types
 from jaxcls.builder import lookup, plain
 from jaxcls.engine.optim import optimizers
 from jaxcls.engine.optim.optax_names import UNFIT, optax_optimizers
@@ -81,6 +81,8 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
         raise UserError(f"optimizer: {config!r}; expected a dict with a 'type'{hint}")
     kind, paramwise = config.pop("type", None), config.pop("paramwise_cfg", None) or {}
     make = _lookup(kind)
+    if not isinstance(paramwise, dict):
+        raise UserError(f"{WHERE}: {paramwise!r}; expected a dict")
     if "lr" not in config:
         raise UserError(f"optimizer: {kind} needs 'lr'")
     lr = require("optimizer.lr", config.pop("lr"), POSITIVE)
@@ -88,12 +90,13 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
     own = set(defaults) - _NOT_OF_A_CONFIG | ({"max_grad_norm"} if kind in MAX_GRAD_NORM else set())
     unknown = unknown_keys(config, own | {"type", "lr", "paramwise_cfg"}, "optimizer", kind)
     refuse(unknown + unknown_keys(paramwise, set(_defaults(multipliers)) - {"params", "layout"}, WHERE))
-    config = {name: value for name, value in config.items() if value is not None}  # None: not given
-    for name, value in config.items():
-        _check_value(name, value, None if ":" in kind else defaults.get(name))
-    if config.get("others") is not None:
-        config["others"] = _others(config["others"], lr)
     max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))
+    config, paramwise = _given(config), _given(paramwise)
+    refuse(wrong_types(multipliers, paramwise, WHERE))
+    for name, value in {**config, **_given({"max_grad_norm": max_grad_norm})}.items():
+        _check_value(name, value, None if ":" in kind else defaults.get(name))
+    if "others" in config:
+        config["others"] = _others(config["others"], lr)
     recipe = Recipe(kind, make, config, max_grad_norm, lr, paramwise)
     _check_decay_rules(recipe)
     return recipe
@@ -159,6 +162,11 @@ def _own(make: Any, kind: str) -> Callable[..., optax.GradientTransformation]:
 
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _check_value(name: str, value: Any, default: Any) -> None:

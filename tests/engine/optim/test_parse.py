@@ -42,6 +42,20 @@ from jaxcls.errors import UserError
         ({"type": "Muon", "lr": 1.0, "ns_coefficients": (1, 2)}, "ns_coefficients: expected 3 numbers"),
         ({"type": "Adam", "lr": 1.0, "eps": -1e-8}, r"optimizer\.eps: expected a number from 0, got -1e-08"),
         ({"type": "Lamb", "lr": 1.0, "max_grad_norm": -1.0}, r"optimizer\.max_grad_norm: expected a number from 0"),
+        ({"type": "Adam", "lr": 1.0, "paramwise_cfg": True}, "paramwise_cfg: True; expected a dict"),
+        (
+            {"type": "Adam", "lr": 1.0, "paramwise_cfg": {"custom_keys": True}},
+            "custom_keys: True; expected a dict or No",
+        ),
+        (
+            {"type": "Adam", "lr": 1.0, "paramwise_cfg": {"custom_keys": {"a": None}}},
+            r"custom_keys\['a'\]: expected a d",
+        ),
+        (
+            {"type": "Adam", "lr": 1.0, "paramwise_cfg": {"custom_keys": {1: {}}}},
+            r"custom_keys\[1\]: expected a part of",
+        ),
+        ({"type": "Adam", "lr": 1.0, "paramwise_cfg": {"bias_lr_mult": "2"}}, "bias_lr_mult: '2'; expected a number"),
         ({"type": "Adam", "lr": 1.0, "paramwise_cfg": {"norm_decay": 0}}, "paramwise_cfg has no key 'norm_decay'"),
         (
             {"type": "SGD", "lr": 1.0, "paramwise_cfg": {"norm_decay_mult": 0.0}},
@@ -65,6 +79,8 @@ def test_messages(config, message):
 def test_none_is_not_given():
     recipe = parse({"type": "SGD", "lr": 0.1, "momentum": None, "nesterov": None})
     assert recipe.arguments == {}
+    assert parse({"type": "Lamb", "lr": 0.1, "max_grad_norm": None}).max_grad_norm is None  # which is "not"
+    assert parse({"type": "SGD", "lr": 0.1, "paramwise_cfg": {"bias_lr_mult": None}}).paramwise == {}
     with pytest.raises(UserError, match="has no argument 'momentom'"):
         parse({"type": "SGD", "lr": 0.1, "momentom": None})
 
