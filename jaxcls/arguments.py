@@ -83,7 +83,8 @@ def fits(value: Any, hint: Any) -> bool:
     if origin is Literal:
         return value in arguments
     if hint in (int, float):
-        return isinstance(value, Integral if hint is int else Real) and not isinstance(value, bool)
+        is_number = isinstance(value, Integral if hint is int else Real) and not isinstance(value, bool)
+        return is_number and value == value  # which NaN is not
     if hint is bool:
         return isinstance(value, bool) or value in (0, 1)
     if hint in (str, type(None)):

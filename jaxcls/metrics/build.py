@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, close_names, is_one_of
 from jaxcls.metrics import calibration, confusion, multi_label, ranking, single_label
 from jaxcls.metrics.metric import EITHER, MULTI, SINGLE, Metric
 from jaxcls.metrics.options import checked_options
@@ -93,9 +93,11 @@ def _problems(names: list[str], multi_label: bool | None, where: str) -> list[st
         return [f"{where}: expected one name or several; {close_names('', METRIC_NAMES)}"]
     allowed = METRIC_NAMES if multi_label is None else metric_names(multi_label)
     problems = [
-        f"{where}: {name!r} is unknown; {close_names(str(name), allowed)}" for name in names if name not in METRICS
+        f"{where}: {name!r} is unknown; {close_names(str(name), allowed)}"
+        for name in names
+        if not is_one_of(name, METRICS)
     ]
-    known = [name for name in names if name in METRICS]
+    known = [name for name in names if is_one_of(name, METRICS)]
     if multi_label is not None:
         is_so = "several labels an image" if multi_label else "one label an image"
         return problems + [

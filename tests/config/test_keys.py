@@ -174,15 +174,44 @@ def test_config_dicts_and_arrays_become_plain():
     ],
 )
 def test_messages(path, value, message):
+    with pytest.raises(UserError, match=message):
+        complete(changed(path, value))
+
+
+def changed(path, value):
+    """The small recipe with another value in one place."""
     config = small()
     *parents, last = path.split(".")
     node = config
     for parent in parents:
-        node[parent] = dict(node[parent])
+        node[parent] = dict(node.get(parent) or {})
         node = node[parent]
     node[last] = value
-    with pytest.raises(UserError, match=message):
-        complete(config)
+    return config
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [], ["a"], 3, 0.5, float("nan"), True], ids=repr)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "lr_config.policy",
+        "model.backbone.conv_cfg.type",
+        "model.backbone.init_cfg.type",
+        "model.backbone.norm_cfg.type",
+        "model.backbone.type",
+        "model.head.loss.type",
+        "momentum_config.policy",
+        "optimizer.type",
+        "optimizer_config.grad_clip.type",
+        "optimizer_config.type",
+        "parallel",
+        "precision",
+        "runner.type",
+    ],
+)
+def test_what_is_no_name_is_refused_as_such(path, value):
+    with pytest.raises(UserError, match=path.split(".")[-1]):
+        complete(changed(path, value))
 
 
 def test_all_problems_come_in_one_message():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -42,7 +43,7 @@ class ColorJitter(ImageTransform):
 
     def __post_init__(self) -> None:
         for name in ("brightness", "contrast", "saturation"):
-            if (value := getattr(self, name)) < 0:
+            if not 0 <= (value := getattr(self, name)) < math.inf:
                 raise UserError(f"{name}={value!r}: expected 0 or more")
 
     def transform(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

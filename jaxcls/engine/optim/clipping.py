@@ -13,7 +13,7 @@ import optax
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import plain
 from jaxcls.engine.optim.ranges import POSITIVE, require
-from jaxcls.errors import UserError, close_names, refuse
+from jaxcls.errors import UserError, close_names, is_one_of, refuse
 
 PyTree = Any
 GradClip = Callable[[PyTree], tuple[PyTree, jax.Array]]
@@ -60,7 +60,7 @@ def build_grad_clip(config: Mapping[str, Any]) -> GradClip:
     if not isinstance(arguments, dict):
         raise UserError(f"{where}: expected a dict, got {config!r}")
     kind = arguments.pop("type", "norm")
-    if not isinstance(kind, str) or kind not in _KINDS:
+    if not is_one_of(kind, _KINDS):
         raise UserError(f"{where}.type: {kind!r}; {close_names(str(kind), _KINDS)}")
     function, needed, optional = _KINDS[kind]
     refuse(unknown_keys(arguments, (needed, *optional), where, f"type={kind!r}"))

@@ -16,7 +16,7 @@ from jaxcls.engine.optim.optax_names import UNFIT, optax_optimizers
 from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
 from jaxcls.engine.optim.paramwise import WHERE, decay_rules, multipliers
 from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, NUMBER, POSITIVE, Range, require
-from jaxcls.errors import UserError, close_names, refuse
+from jaxcls.errors import UserError, close_names, is_one_of, refuse
 
 MOMENTA = ("momentum", "betas", "b1", "beta")  # what the momentum is called, the first that an optimiser has
 DECAYS = ("weight_decay", "weight_decay_rate")
@@ -146,10 +146,10 @@ def has_momentum(optimizer: Mapping[str, Any]) -> bool:
 def _lookup(kind: Any) -> Callable[..., optax.GradientTransformation]:
     if isinstance(kind, str) and ":" in kind:
         return _own(lookup(kind, optimizers, "optimizer.type"), kind)
-    if isinstance(kind, str) and kind in UNFIT:
+    if is_one_of(kind, UNFIT):
         raise UserError(f"optimizer.type: {kind!r} cannot be used: it {UNFIT[kind]}")
     known = {**OPTIMIZERS, **optax_optimizers()}
-    if not isinstance(kind, str) or kind not in known:
+    if not is_one_of(kind, known):
         raise UserError(f"optimizer.type: {kind!r}; {close_names(str(kind), known)}")
     return known[kind]
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from jaxcls.arguments import argument_names, unknown_keys
-from jaxcls.errors import UserError, close_names, refuse
+from jaxcls.errors import UserError, close_names, is_one_of, refuse
 
 Activation = Callable[[Array], Array]
 
@@ -63,7 +63,7 @@ def build_activation(act_cfg: Mapping[str, Any] | None) -> Activation:
         raise UserError(f"act_cfg: {act_cfg!r}; expected a dict with a 'type'")
     arguments = {key: value for key, value in act_cfg.items() if key not in ("type", "inplace")}
     kind = act_cfg["type"]
-    if kind not in ACTIVATIONS:
+    if not is_one_of(kind, ACTIVATIONS):
         raise UserError(f"act_cfg: type {kind!r}; {close_names(str(kind), ACTIVATIONS)}")
     allowed = (argument_names(ACTIVATIONS[kind]) or set()) - {"x"}
     refuse(unknown_keys(arguments, allowed | {"type", "inplace"}, "act_cfg", kind))

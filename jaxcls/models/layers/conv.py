@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import UserError
+from jaxcls.errors import UserError, is_one_of
 from jaxcls.models.layers.conv2d import conv2d
 from jaxcls.models.layers.initializers import Initializer, from_init_cfg, pytorch_bias, pytorch_kernel
 
@@ -159,7 +159,7 @@ def build_conv(conv_cfg: Mapping[str, Any] | None, *args: Any, **kwargs: Any) ->
         UserError: no such convolution.
     """
     kind = (conv_cfg or {}).get("type", "Conv2d")
-    if kind not in _KINDS:
+    if not is_one_of(kind, _KINDS):
         raise UserError(f"conv_cfg: type {kind!r}; allowed: {', '.join(_KINDS)}")
     given = dict(zip(("features", "kernel_size", "stride", "padding", "dilation", "groups"), args, strict=False))
     return Conv(**{**given, **kwargs, **_KINDS[kind]})

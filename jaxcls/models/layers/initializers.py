@@ -24,7 +24,7 @@ from flax import linen as nn
 from jax.nn import initializers
 
 from jaxcls.arguments import argument_names, unknown_keys
-from jaxcls.errors import UserError, close_names, refuse
+from jaxcls.errors import UserError, close_names, is_one_of, refuse
 
 Initializer = Callable[..., jax.Array]
 
@@ -40,9 +40,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 def _gain(nonlinearity: str, a: float) -> float:
     if nonlinearity == "leaky_relu":
         return math.sqrt(2.0 / (1.0 + a * a))
-    if nonlinearity not in _GAINS:
+    if not is_one_of(nonlinearity, _GAINS):
         raise UserError(
-            f"init_cfg: nonlinearity {nonlinearity!r}; {close_names(nonlinearity, [*_GAINS, 'leaky_relu'])}"
+            f"init_cfg: nonlinearity {nonlinearity!r}; {close_names(str(nonlinearity), [*_GAINS, 'leaky_relu'])}"
         )
     return _GAINS[nonlinearity]
 
@@ -166,8 +166,8 @@ def _problems(entry: Any, kind: str | None = None) -> Iterator[str]:
 def _initializer(entry: Mapping[str, Any], is_bias: bool) -> Initializer:
     """What one `init_cfg` entry gives a layer's weight or bias."""
     kind = entry["type"]
-    if kind not in KINDS:
-        raise UserError(f"init_cfg: type {kind!r}; {close_names(kind, KINDS)}")
+    if not is_one_of(kind, KINDS):
+        raise UserError(f"init_cfg: type {kind!r}; {close_names(str(kind), KINDS)}")
     arguments = {k: v for k, v in entry.items() if k not in _OF_ENTRIES}
     if is_bias:
         prob = entry.get("bias_prob")

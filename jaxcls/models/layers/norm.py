@@ -14,7 +14,7 @@ from jax import Array, lax
 
 from jaxcls import collectives
 from jaxcls.arguments import unknown_keys
-from jaxcls.errors import UserError, close_names, refuse
+from jaxcls.errors import UserError, close_names, is_one_of, refuse
 from jaxcls.models.layers.initializers import Initializer, constant, from_init_cfg
 
 # the collection in which a norm with `requires_grad=False` says that its parameters stay as they are
@@ -208,6 +208,6 @@ def _kind(norm_cfg: Mapping[str, Any]) -> tuple[str, Callable[..., nn.Module], d
     if not isinstance(norm_cfg, Mapping) or "type" not in norm_cfg:
         raise UserError(f"norm_cfg: {norm_cfg!r}; expected a dict with a 'type'")
     kind = norm_cfg["type"]
-    if kind not in _KINDS:
+    if not is_one_of(kind, _KINDS):
         raise UserError(f"norm_cfg: type {kind!r}; {close_names(str(kind), _KINDS)}")
     return _KINDS[kind]
