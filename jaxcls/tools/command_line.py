@@ -40,7 +40,7 @@ class CommandLine(argparse.ArgumentParser):
         rest, overrides = split([re.sub("^--[a-z-]+", _underscored, argument) for argument in arguments])
         parse = self.parse_args if self._subparsers else self.parse_intermixed_args
         options = vars(parse(rest))
-        if options.get("config"):
+        if options.get("config") is not None:
             options["config"] = load_recipe(options["config"], overrides)
         elif overrides:
             raise UserError(f"--config.{overrides[0].path}: changes a config, and --config is missing")

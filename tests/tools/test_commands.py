@@ -62,6 +62,13 @@ def test_flags_may_stand_anywhere():
         line.options(["a.jpg", "--top=3"])
 
 
+def test_an_empty_config_is_none():
+    line = CommandLine(name="print_config")
+    line.add_config()
+    with pytest.raises(UserError, match="--config"):
+        line.options(["--config="])
+
+
 def test_flags_are_read_from_the_source():
     assert {"--config=", "--workdir=", "--resume", "--noresume", "--seed="} <= set(options("train"))
     assert {"--ckpt=", "--config=", "--tta", "--out="} <= set(options("predict"))
