@@ -17,12 +17,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from jaxcls.config.schema import SOURCE
 from jaxcls.data.decode import DamagedImageError
 from jaxcls.data.pipeline import Dataset, build_dataset
 from jaxcls.data.report import class_report
 from jaxcls.data.sources.base import Source
 from jaxcls.data.transforms import LoadImageFromFile
-from jaxcls.errors import UserError, close_names
+from jaxcls.errors import UserError, close_names, refuse
 from jaxcls.paths import output_file
 from jaxcls.tools.command_line import CommandLine, positive, start
 
@@ -82,9 +83,12 @@ def dataset_of(config: Mapping[str, Any], split: str) -> Dataset:
         UserError: there is none, or it cannot be built.
     """
     data = config.get("data") or {}
+    if not isinstance(data, Mapping):
+        raise UserError(f"config.data: {data!r}; expected a dict of train, val and test")
     if split not in data:
         splits = [key for key in data if key in ("train", "val", "test")]
         raise UserError(f"--split={split}: not in the config; {close_names(split, splits)}")
+    refuse(SOURCE(data[split], f"config.data.{split}"))
     return build_dataset(data[split], f"data.{split}")
 
 

@@ -121,6 +121,8 @@ MISTAKES = {
     "grad_cam none": ("--ckpt={workdir}", "expected one image or several"),
     "browse_dataset": ("--config={workdir}/config.json --mixed", r"no model\.train_cfg\.augments"),
     "browse_dataset split": ("--config={workdir}/config.json --split=test2", "--split=test2: not in the config"),
+    "browse_dataset data": ("--config={workdir}/config.json --config.data=3", r"config\.data: 3; expected a dict of"),
+    "browse_dataset keys": ("--config={workdir}/config.json --config.data.train.spilt=x", "TFDS has no argument 'spilt'"),
     "tsne": ("--ckpt={workdir} --stage=nek", "--stage: 'nek'; did you mean 'neck'"),
     "tsne perplexity": ("--ckpt={workdir} --perplexity=99", "--perplexity: 99.0; expected more than 0 and less than"),
     "benchmark": ("--batch_size 2", "expected either --ckpt=WORKDIR or --model=NAME"),

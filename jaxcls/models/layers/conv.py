@@ -158,6 +158,8 @@ def build_conv(conv_cfg: Mapping[str, Any] | None, *args: Any, **kwargs: Any) ->
     Raises:
         UserError: no such convolution.
     """
+    if conv_cfg is not None and not isinstance(conv_cfg, Mapping):
+        raise UserError(f"conv_cfg: {conv_cfg!r}; expected a dict with a 'type', or None")
     kind = (conv_cfg or {}).get("type", "Conv2d")
     if not is_one_of(kind, _KINDS):
         raise UserError(f"conv_cfg: type {kind!r}; allowed: {', '.join(_KINDS)}")
