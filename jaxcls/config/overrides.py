@@ -126,7 +126,7 @@ def _set(node: Any, steps: Sequence[str | int], value: Any, override: Override) 
     step, *rest = steps
     where = f"--config.{override.path}={override.text}"
     if isinstance(node, list):
-        index = int(step) if str(step).lstrip("-").isdigit() else None
+        index = int(step) if str(step).removeprefix("-").isdecimal() else None
         if index is None or not -len(node) <= index < len(node):
             raise UserError(f"{where}: {step!r} is no place in a list of {len(node)}; expected 0 to {len(node) - 1}")
         step = index

@@ -100,7 +100,7 @@ class Targets(Mapping[str, Target]):
 
     def __getitem__(self, name: str) -> Target:
         """The layer of a name, without `backbone.` too; `stage2` is the last block of the second stage."""
-        if name.startswith("stage") and name[5:].isdigit():
+        if name.startswith("stage") and name[5:].isdecimal():
             return self.last_of(int(name[5:]))
         found = self._found.get(name) or self._found.get(f"backbone.{name}")
         if found is None:

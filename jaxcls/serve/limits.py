@@ -92,7 +92,7 @@ class Upload:
         """
         limits = self._admission.limits
         declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limits.bytes:
+        if declared.isdecimal() and int(declared) > limits.bytes:
             self._refuse(413, f"at most {limits.bytes} bytes")
             if request.headers.get("expect", "").lower() == "100-continue":
                 self._check()

@@ -22,7 +22,7 @@ from jaxcls.data.batch_augment import build_batch_augments, soft_labels
 from jaxcls.data.dataset import Dataset
 from jaxcls.data.transforms import LoadImageFromFile
 from jaxcls.errors import UserError
-from jaxcls.tools.command_line import CommandLine, positive, start
+from jaxcls.tools.command_line import CommandLine, positive, seed_number, start
 from jaxcls.tools.verify_dataset import dataset_of
 from jaxcls.visualization.ranked import pixels
 from jaxcls.visualization.sheets import Tile, sheet, sheet_file
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str]) -> None:
     line.add_argument("--split", default="train", help="train, val or test; default: train")
     line.add_argument("--mode", default="pipeline", choices=MODES, help="what to show; default: pipeline")
     line.add_argument("--number", type=positive, default=5, help="images; default: 5")
-    line.add_argument("--seed", type=int, default=0, help="of the choice and of random steps; default: 0")
+    line.add_argument("--seed", type=seed_number, default=0, help="of the choice and of random steps; default: 0")
     line.add_argument("--mixed", action="store_true", help="what Mixup and its like make of them, too")
     line.add_argument("--out", default="browse.png", help="the sheet: .png or .jpg")
     options = line.options(arguments)

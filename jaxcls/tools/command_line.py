@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ from typing import Any, NoReturn
 from jaxcls import command, stopping
 from jaxcls.config import load_recipe, split
 from jaxcls.errors import UserError, did_you_mean
+
+SEEDS = 2**32  # how many there are, of NumPy's, scikit-learn's and JAX's
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -59,8 +62,23 @@ def _underscored(found: re.Match[str]) -> str:
 
 def positive(text: str) -> int:
     """For a flag's `type`: a whole number from 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from 1")
+    return _whole(text, 1)
+
+
+def natural(text: str) -> int:
+    """For a flag's `type`: a whole number from 0."""
+    return _whole(text, 0)
+
+
+def seed_number(text: str) -> int:
+    """For a flag's `type`: a seed, a whole number from 0 that 32 bits hold."""
+    return _whole(text, 0, SEEDS - 1)
+
+
+def _whole(text: str, least: int, most: float = math.inf) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        to = f" to {most}" if math.isfinite(most) else ""
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from {least}{to}")
     return int(text)
 
 

@@ -19,7 +19,7 @@ from jaxcls.inference.images import listed
 from jaxcls.inspect import cam
 from jaxcls.inspect.heat import HeatMaps
 from jaxcls.inspect.stages import Target, Targets
-from jaxcls.tools.command_line import CommandLine, start
+from jaxcls.tools.command_line import CommandLine, natural, start
 from jaxcls.visualization.sheets import Tile, overlaid, sheet, sheet_file
 
 
@@ -66,7 +66,7 @@ def labels_of(names: Sequence[str], classes: Sequence[str]) -> list[int]:
     for name in names:
         if name in classes:
             labels.append(list(classes).index(name))
-        elif name.isdigit() and int(name) < len(classes):
+        elif name.isdecimal() and int(name) < len(classes):
             labels.append(int(name))
         else:
             hint = close_names(name, classes) if len(classes) <= 100 else f"allowed: names, 0 to {len(classes) - 1}"
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> None:
     line.add_argument("--target_category", nargs="+", metavar="CLASS", help="names or numbers; default: the predicted")
     line.add_argument("--eigen_smooth", action="store_true", help="take noise away by the principal component")
     line.add_argument("--aug_smooth", action="store_true", help="average over the mirrored, darker and lighter image")
-    line.add_argument("--num_extra_tokens", type=int, help="tokens before those of the map; default: as it shows")
+    line.add_argument("--num_extra_tokens", type=natural, help="tokens before those of the map; default: as it shows")
     line.add_argument("--preview_model", action="store_true", help="list the layers, and end")
     line.add_argument("--out", default="grad_cam.png", help="the picture: .png or .jpg")
     options = line.options(arguments)

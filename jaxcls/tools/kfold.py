@@ -22,7 +22,7 @@ from jaxcls.inspect.folds import fold_of
 from jaxcls.inspect.logs import Log
 from jaxcls.inspect.trainings import train_quietly
 from jaxcls.paths import expand
-from jaxcls.tools.command_line import CommandLine, positive, start
+from jaxcls.tools.command_line import CommandLine, natural, positive, start
 
 
 def train_folds(
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
     line.add_config(required=False)
     line.add_argument("--num_splits", type=positive, default=5, help="how many folds; default: 5")
     line.add_argument("--workdir", required=True, help="the folds' work directories go into it")
-    line.add_argument("--fold", type=int, help="train this one alone, from 0")
+    line.add_argument("--fold", type=natural, help="train this one alone, from 0")
     line.add_argument("--summary", action="store_true", help="train nothing")
     line.add_argument("--not_stratified", action="store_true", help="split all images at once, not each class")
     options = line.options(arguments)

@@ -23,7 +23,7 @@ from jaxcls.data.sources.tfds import quietly
 from jaxcls.data.transforms.resize import resize
 from jaxcls.errors import UserError
 from jaxcls.paths import expand
-from jaxcls.tools.command_line import CommandLine, start
+from jaxcls.tools.command_line import CommandLine, positive, start
 
 CHUNK = 256  # images that wait to be written
 
@@ -137,9 +137,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("splits", nargs="+", metavar="SPLIT=FOLDER[:ANNOTATIONS]")
     parser.add_argument("--name", required=True)
     parser.add_argument("--data_dir", required=True)
-    parser.add_argument("--short_side", type=int, default=256)
-    parser.add_argument("--quality", type=int, default=95)
-    parser.add_argument("--num_workers", type=int, default=4)
+    parser.add_argument("--short_side", type=positive, default=256)
+    parser.add_argument("--quality", type=positive, default=95)
+    parser.add_argument("--num_workers", type=positive, default=4)
     options = parser.options(arguments)
     sources = dict(map(_source, options.pop("splits")))
     print(pack(sources, **options))

@@ -77,7 +77,7 @@ def _command_line() -> CommandLine:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r}; expected 0 to 65535")
     return int(text)
 

@@ -20,7 +20,7 @@ from jaxcls.errors import UserError
 from jaxcls.inference import find_model
 from jaxcls.inspect.features import METHODS, features_of, in_two_dimensions
 from jaxcls.paths import expand, output_file
-from jaxcls.tools.command_line import CommandLine, positive, start
+from jaxcls.tools.command_line import CommandLine, positive, seed_number, start
 from jaxcls.visualization import figures
 
 _NAMED = 20  # classes in the legend; the points of more are too many colours to tell apart
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> None:
     line.add_argument("--method", default="tsne", help=f"{' or '.join(METHODS)}; default: tsne")
     line.add_argument("--perplexity", type=float, default=30.0, help="of t-SNE; default: 30")
     line.add_argument("--max_num_samples", type=positive, default=1000, help="images at most; default: 1000")
-    line.add_argument("--seed", type=int, default=0, help="of t-SNE; default: 0")
+    line.add_argument("--seed", type=seed_number, default=0, help="of t-SNE; default: 0")
     line.add_argument("--out", default="tsne.png", help=f"the picture: {', '.join(figures.FORMATS)}")
     line.add_argument("--out_features", metavar="FILE.npz", help="features, labels and points")
     options = line.options(arguments)

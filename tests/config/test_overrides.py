@@ -108,6 +108,8 @@ def test_what_depends_on_a_value_follows_it():
             r"pipeline\[7\]\.size=8: 7 is no place in a list of 2; expected 0 to 1",
         ),
         (["--config.data.train.pipeline.size=8"], "'size' is no place in a list"),
+        (["--config.data.train.pipeline.--1.size=8"], "'--1' is no place in a list"),
+        (["--config.data.train.pipeline.².size=8"], "'²' is no place in a list"),
         (["--config.optimizer.lr.x=8"], "the key before 'x' holds 0.02, which has no keys"),
         (["--config.workflow=[(train,1)]"], "cannot be read as Python; texts in it need quotes"),
         (["--config.optimizer.[=1"], r"--config\.optimizer\.\[: expected KEY\.KEY"),

@@ -58,6 +58,9 @@ def test_flags_may_stand_anywhere():
     line.add_argument("--topk", type=positive)
     found = line.options(["a.jpg", "--topk=3", "b.jpg", "c.jpg"])
     assert found == {"images": ["a.jpg", "b.jpg", "c.jpg"], "topk": 3}
+    for text in ("0", "-1", "1.0", "²", ""):
+        with pytest.raises(UserError, match=f"--topk: '{text}'; expected a whole number from 1"):
+            line.options(["a.jpg", f"--topk={text}"])
     with pytest.raises(UserError, match="unrecognized arguments: --top=3; did you mean '--topk'"):
         line.options(["a.jpg", "--top=3"])
 

@@ -41,7 +41,7 @@ def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
 
 
 def _restore_from(path: Path, own: Checkpoints) -> tuple[dict, dict]:
-    if not path.name.isdigit():
+    if not path.name.isdecimal():
         source = own if path == own.workdir else Checkpoints(path)
         found = source.restore_newest()
         if found is None:

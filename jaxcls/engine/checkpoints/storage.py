@@ -232,7 +232,7 @@ class Checkpoints:
 
 def numbered(folder: Path) -> list[Path]:
     """The folders in `folder` that are named by a number, by that number."""
-    return sorted((path for path in folder.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
+    return sorted((path for path in folder.glob("*") if path.name.isdecimal()), key=lambda path: int(path.name))
 
 
 def has_checkpoint(workdir: Path) -> bool:
@@ -330,7 +330,7 @@ def locate(path: str | os.PathLike) -> tuple[Path, Path]:
         raise UserError(
             f"{path} is a file; expected a work directory or a checkpoint in it (load_from takes a file's weights)"
         )
-    if path.parent.name in (FOLDER, INTERRUPTED) and path.name.isdigit():
+    if path.parent.name in (FOLDER, INTERRUPTED) and path.name.isdecimal():
         return path.parent.parent, path
     regular = {int(folder.name): folder for folder in numbered(path / FOLDER)}
     if not (every := [*numbered(path / INTERRUPTED), *regular.values()]):

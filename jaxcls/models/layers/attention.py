@@ -71,7 +71,7 @@ def _has_fused_kernel(query: Array, key: Array, value: Array) -> bool:
     if not gpus or query.dtype not in (jnp.float16, jnp.bfloat16) or value.shape[-1] != head_dim:
         return False
     major, _, _ = getattr(gpus[0], "compute_capability", "").partition(".")  # an AMD device's is no number
-    return major.isdigit() and int(major) >= 8 and head_dim <= 128 and head_dim % 8 == 0
+    return major.isdecimal() and int(major) >= 8 and head_dim <= 128 and head_dim % 8 == 0
 
 
 def _gpus() -> list[jax.Device]:
