@@ -35,6 +35,8 @@ def get_model(
     get_logger()  # what is fetched and loaded is to be seen
     compilation.prepare()
     entry, published = zoo.find(name), zoo.published(name)
+    if not isinstance(pretrained, bool | str | os.PathLike):
+        raise UserError(f"pretrained={pretrained!r}: expected True, False, or weights as load_checkpoint takes them")
     if pretrained is True:
         if published is None or published.url is None:
             raise UserError(f"model {name!r}: no weights are published; give pretrained=FILE, an address or False")

@@ -84,6 +84,7 @@ def _with_own_names(text: str, path: Path) -> str:
     return re.sub(pattern, lambda found: str(names[found[1]]).replace("\\", "/"), text)
 
 
+_SUCCESSORS = ("mmengine", "mmpretrain")
 Bases = tuple[ConfigFile, ...]
 ReadBases = Callable[[tuple[str, ...]], Bases]
 
@@ -104,6 +105,8 @@ def _execute(text: str, path: Path, read_bases: ReadBases) -> dict[str, Any]:
         raise
     except Exception as error:
         said = user_code.describe(error)
+        if isinstance(error, ModuleNotFoundError) and str(error.name).startswith(_SUCCESSORS):
+            said += "; that is MMEngine's kind of config file, expected one of MMClassification 0.x"
         raise UserError(said if said.startswith(str(path)) else f"{path}: {said}") from error
     return {name: value for name, value in namespace.items() if not name.startswith("__") and not _is_code(value)}
 

@@ -70,6 +70,8 @@ def test_published_weights_are_fetched(tmp_path, monkeypatch):
 def test_weights_that_are_not_there():
     with pytest.raises(UserError, match=r"model 'lenet5': no weights are published; give pretrained=FILE"):
         jaxcls.get_model("lenet5", pretrained=True)
+    with pytest.raises(UserError, match="pretrained=3: expected True, False, or weights"):
+        jaxcls.get_model("lenet5", pretrained=3)
     with pytest.raises(UserError, match="nowhere"):
         jaxcls.get_model("lenet5", pretrained="nowhere")
     with pytest.raises(UserError, match="did you mean 'lenet5'"):

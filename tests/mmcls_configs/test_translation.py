@@ -274,6 +274,13 @@ def test_a_file_of_mmpretrain(tmp_path):
         jaxcls.load_mmcls_config(path)
 
 
+def test_a_file_in_mmengines_python(tmp_path):
+    path = tmp_path / "resnet18.py"
+    path.write_text("from mmengine.config import read_base\nwith read_base():\n    from .base import *")
+    with pytest.raises(UserError, match=r"resnet18\.py, line 1 .*'mmengine'; that is MMEngine's kind .* 0\.x$"):
+        jaxcls.load_mmcls_config(path)
+
+
 def test_classes_of_ones_own(tmp_path, load):
     (tmp_path / "my_mmcls_parts.py").write_text(
         "from jaxcls.engine.hooks import Hook, EvalHook\n\n\nclass MyHook(Hook):\n    pass\n"
