@@ -34,6 +34,11 @@ class DeployedClassifier(nn.Module):
     classifier: ImageClassifier
     biases: frozenset[Path] = frozenset()
 
+    @property
+    def backbone(self) -> nn.Module:
+        """The classifier's."""
+        return self.classifier.backbone
+
     def __call__(self, images: Array) -> Array:
         """Logits (N, K), float32, without softmax."""
         return self._run(self.classifier, images)

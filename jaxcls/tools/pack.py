@@ -8,6 +8,7 @@ instead of one small file an image, and less to decode.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ from jaxcls.data.sources.labels import in_terms_of
 from jaxcls.data.sources.tfds import quietly
 from jaxcls.data.transforms.resize import resize
 from jaxcls.errors import UserError
-from jaxcls.paths import expand
+from jaxcls.paths import output_folder
 from jaxcls.tools.command_line import CommandLine, positive, start
 
 CHUNK = 256  # images that wait to be written
@@ -53,13 +54,16 @@ def pack(
         The dataset's folder.
 
     Raises:
-        UserError: an image is damaged, the sources' classes differ, or the dataset is there already.
+        UserError: a name that TensorFlow Datasets does not take, an image that is damaged, classes of the sources that
+            differ, or the dataset is there already.
     """
     first, classes = next((split, source.classes) for split, source in sources.items())
     sources = {split: in_terms_of(source, classes, split, first) for split, source in sources.items()}
     if short_side < 1 or not 1 <= quality <= 100:
         raise UserError(f"short_side={short_side!r}, quality={quality!r}: expected 1 or more, 1..100")
-    builder = _builder(name, str(expand(data_dir)), classes)
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise UserError(f"name={name!r}: expected lower case letters, digits and underscores, a letter first")
+    builder = _builder(name, str(output_folder(data_dir, "data_dir")), classes)
     folder = Path(builder.data_dir)
     if folder.exists():
         raise UserError(f"{folder}: is there already; remove it, or choose another name")

@@ -54,6 +54,12 @@ def test_refuses(folder, tmp_path):
         main(["train", "--name=pets", f"--data_dir={tmp_path}"])
     with pytest.raises(UserError, match="quality=101"):
         main([f"train={folder}", "--name=pets", f"--data_dir={tmp_path}", "--quality=101"])
+    for name in ("", "a/b", "Pets", "my pets"):
+        with pytest.raises(UserError, match=f"name='{name}': expected lower case letters"):
+            main([f"train={folder}", f"--name={name}", f"--data_dir={tmp_path}"])
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"data_dir: .*file cannot be made"):
+        main([f"train={folder}", "--name=pets", f"--data_dir={tmp_path / 'file'}"])
     with pytest.raises(UserError, match="val has other classes than train: 'cat', 'dog' against 'dog'"):
         pack({"train": CustomDataset(str(folder), classes=["dog"]), "val": CustomDataset(str(folder))}, "x", "y")
     (folder / "dog/c.jpg").write_bytes(b"no image")

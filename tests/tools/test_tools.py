@@ -78,6 +78,7 @@ STARTS = {
         "training       2",
         ["s.json"],
     ),
+    "benchmark deployed": ("--ckpt={workdir} --batch_size 2 --repeats=5 --deploy", "Tiny, images (8, 8, 1)", []),
     "find_lr": (
         "--config={workdir}/config.json --iters=24 --start_lr=1e-4 --end_lr=1 --out={tmp}/lr.png",
         "24 iterations, rates 0.0001 to 1: ",
