@@ -123,6 +123,16 @@ def test_metrics_that_are_not_for_the_data(names, multi_label, message):
         build_metrics(names, multi_label=multi_label, where="evaluation.")
 
 
+def test_calibration_has_fifteen_bins():
+    scores, labels = np.random.default_rng(0).dirichlet(np.ones(3), 200), np.arange(200) % 3
+    found = []
+    for options in ({}, {"bins": 15}, {"bins": 16}):
+        (metric,) = build_metrics("calibration_error", options)
+        metric.update(scores, labels)
+        found.append(metric.compute()["calibration_error"])
+    assert found[0] == found[1] != found[2]
+
+
 def test_defaults_fit_the_data():
     assert (default_metric(False), default_metric(True)) == ("accuracy", "mAP")
 

@@ -82,6 +82,8 @@ def test_without_a_threshold_no_score_is_too_low():
 
 def test_thresholds_are_exceeded_for_one_label_and_reached_for_several():
     assert metrics.accuracy(np.asarray([[0.5, 0.5]]), np.asarray([0]), thrs=(0.4, 0.5)).tolist() == [100, 0]
+    exact = metrics.precision_recall_f1(np.asarray([[0.5, 0.5]]), np.asarray([0]), "none", thrs=(0.4, 0.5))
+    assert [precision[0] for precision in exact[0]] == [100, 0]
     assert metrics.average_performance(np.asarray([[0.5, 0.2]]), np.asarray([[1, 0]]))[3] == 100
 
 
@@ -136,6 +138,19 @@ def results_of(names, options, scores, labels):
 def test_accuracy_refuses_what_does_not_fit(scores, labels, message):
     with pytest.raises(UserError, match=message):
         metrics.accuracy(scores, labels)
+
+
+@pytest.mark.parametrize("labels", [[0, 3], [-1, 0]])
+def test_confusion_matrix_refuses_classes_that_are_not_there(labels):
+    with pytest.raises(UserError, match=f"a label is {labels[0]} or {labels[1]}, outside the 3 classes"):
+        metrics.confusion_matrix(np.eye(3)[:2], np.asarray(labels), 3)
+    with pytest.raises(UserError, match=f"a prediction is {labels[0]} or {labels[1]}, outside the 3 classes"):
+        metrics.confusion_matrix(np.asarray(labels), np.asarray([0, 1]), 3)
+
+
+def test_an_unknown_average_is_refused():
+    with pytest.raises(UserError, match="average_mode: 'micro' is not one of macro, none"):
+        metrics.precision_recall_f1(SCORES, TARGET, "micro")
 
 
 def test_multi_label_metrics_refuse_what_does_not_fit():

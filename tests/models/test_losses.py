@@ -80,7 +80,9 @@ def test_mixed_labels_mix_the_losses():
 
 
 def test_column_of_class_indices_is_one_hot_coded_but_not_for_one_class():
-    np.testing.assert_array_equal(FocalLoss()(LOGITS, Y[:, None]), FocalLoss()(LOGITS, Y))
+    for classes in (2, LOGITS.shape[1]):
+        logits, labels = LOGITS[:, :classes], Y % classes
+        np.testing.assert_array_equal(FocalLoss()(logits, labels[:, None]), FocalLoss()(logits, labels))
     one_class, label = LOGITS[:, :1], MULTI[:, :1]
     value = FocalLoss(gamma=0.0, alpha=0.5)(one_class, label)
     np.testing.assert_allclose(value, 0.5 * CrossEntropyLoss(use_sigmoid=True)(one_class, label), rtol=1e-6)
@@ -119,6 +121,13 @@ def test_gradients_stay_finite_for_extreme_logits(loss):
 def test_refuses_a_bad_config(config, message):
     with pytest.raises(UserError, match=message):
         build(config, losses)
+
+
+@pytest.mark.parametrize("name", losses.__all__)
+def test_every_loss_refuses_an_unknown_reduction(name):
+    needed = {"label_smooth_val": 0.1} if name == "LabelSmoothLoss" else {}
+    with pytest.raises(UserError, match="reduction: 'average' is not one of none, mean, sum"):
+        build({"type": name, "reduction": "average", **needed}, losses)
 
 
 @pytest.mark.parametrize(
