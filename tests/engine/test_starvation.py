@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import jaxcls
+from jaxcls.engine.hooks import IterTimerHook
 from jaxcls.engine.starvation import Starvation
 from tests.engine import tiny
 
@@ -37,6 +40,22 @@ def test_reading_that_holds_the_devices_back_is_said_once():
 @pytest.mark.parametrize(("waited", "done"), [(0.001, 10), (0.06, 5), (0.0, 0)])
 def test_reading_that_does_not_is_not_spoken_of(waited, done):
     assert minutes(waited, done) == []
+
+
+def test_only_training_is_looked_at_from_its_second_iteration_on():
+    hook, waits, now = IterTimerHook(), [], itertools.count()
+    runner = SimpleNamespace(
+        clock=SimpleNamespace(now=lambda: float(next(now))),
+        log_buffer=SimpleNamespace(update=lambda values: None),
+        outputs={},
+        log_is_due=False,
+    )
+    hook.before_run(runner)
+    hook.starvation = SimpleNamespace(add=lambda waited, done: waits.append(waited), after=lambda seconds: None)
+    for runner.mode, expected in (("train", 0), ("train", 1), ("val", 1), ("train", 2)):
+        hook.before_iter(runner)
+        hook.after_iter(runner)
+        assert len(waits) == expected
 
 
 def test_a_slow_source_is_noticed_in_a_run(tmp_path, monkeypatch, caplog):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxcls.errors import UserError
-from jaxcls.metrics import METRIC_NAMES, build_metrics, default_metric
+from jaxcls.metrics import METRIC_NAMES, Number, build_metrics, default_metric
 from jaxcls.metrics.build import markdown, metric_names
 
 CLASSES = ("cat", "dog", "emu")
@@ -121,6 +121,15 @@ def test_build_metrics_refuses(names, options, message):
 def test_metrics_that_are_not_for_the_data(names, multi_label, message):
     with pytest.raises(UserError, match=message):
         build_metrics(names, multi_label=multi_label, where="evaluation.")
+
+
+def test_numbers_are_single_ones_unless_they_are_by_class():
+    numbers = [
+        number for metric in build_metrics(["accuracy", "recall"], {"topk": (1, 5)}) for number in metric.numbers
+    ]
+    assert [number.scalar for number in (*numbers, Number("loss", "less"))] == [True] * 4
+    (recall,) = build_metrics("recall", {"average_mode": "none"})
+    assert not any(number.scalar for number in recall.numbers if number.name == "recall")
 
 
 def test_calibration_has_fifteen_bins():

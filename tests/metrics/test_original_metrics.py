@@ -66,6 +66,10 @@ def test_more_classes_than_there_are_count_as_all():
     assert accuracy.compute() == {"accuracy_top-1": 50.0, "accuracy_top-5": 100.0}
 
 
+def test_labels_may_be_a_column():
+    assert metrics.accuracy(SCORES, TARGET[:, None]) == metrics.accuracy(SCORES, TARGET)
+
+
 def test_tied_scores_rank_the_lower_class_first():
     scores, labels = np.full((4, 4), 0.25), np.arange(4)
     np.testing.assert_array_equal(metrics.accuracy(scores, labels, topk=(1, 2, 3)), [25, 50, 75])

@@ -123,6 +123,13 @@ def test_refuses_a_bad_config(config, message):
         build(config, losses)
 
 
+def test_weights_in_lists_leave_a_loss_hashable():
+    lists = CrossEntropyLoss(use_sigmoid=True, class_weight=[1, 2], pos_weight=[3.0, 4.0])
+    tuples = CrossEntropyLoss(use_sigmoid=True, class_weight=(1.0, 2.0), pos_weight=(3.0, 4.0))
+    assert hash(lists) == hash(tuples)
+    assert lists == tuples
+
+
 @pytest.mark.parametrize("name", losses.__all__)
 def test_every_loss_refuses_an_unknown_reduction(name):
     needed = {"label_smooth_val": 0.1} if name == "LabelSmoothLoss" else {}

@@ -67,6 +67,8 @@ def test_the_newest_and_the_best_stay(tmp_path):
     assert made.numbers == [2, 4, 5]
     assert locate(tmp_path) == (tmp_path, tmp_path / "checkpoints" / "2")
     assert locate(tmp_path / "checkpoints" / "5") == (tmp_path, tmp_path / "checkpoints" / "5")
+    numbered = shutil.copytree(tmp_path, tmp_path / "7")  # as a run, not a checkpoint, may be called
+    assert locate(numbered) == (numbered, numbered / "checkpoints" / "2")
     made.close()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from jaxcls.engine.hooks import CheckInvalidLossHook, CheckpointHook, EvalHook, Hook, IterTimerHook, TextLoggerHook
 from jaxcls.engine.hooks.evaluation import monitored
+from jaxcls.engine.hooks.hook import priority_value
 from jaxcls.engine.log import open_log
 from jaxcls.engine.runner import EpochBasedRunner, IterBasedRunner
 from jaxcls.errors import UserError
@@ -60,6 +61,15 @@ def run(tmp_path, *hooks, max_epochs=2, iters=5):
 
 def logging(interval, **kwargs):
     return (IterTimerHook(), "LOW"), (TextLoggerHook(interval, **kwargs), "VERY_LOW")
+
+
+def test_priorities_are_the_originals():
+    names = ("HIGHEST", "VERY_HIGH", "HIGH", "ABOVE_NORMAL", "NORMAL", "BELOW_NORMAL", "LOW", "VERY_LOW", "LOWEST")
+    assert [priority_value(name.lower()) for name in names] == [0, 10, 30, 40, 50, 60, 70, 90, 100]
+    assert [priority_value(value) for value in (0, 100)] == [0, 100]
+    for value in (-1, 101, "high est"):
+        with pytest.raises(UserError, match=f"priority: '?{value}"):
+            priority_value(value)
 
 
 def test_both_logs_have_the_originals_form(tmp_path, golden):

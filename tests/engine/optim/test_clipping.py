@@ -8,7 +8,9 @@ from jaxcls.errors import UserError
 GRADS = {"a": np.asarray([3.0], np.float32), "b": np.asarray([-4.0], np.float32)}
 
 
-@pytest.mark.parametrize(("norm_type", "norm"), [(None, 5.0), (2, 5.0), (1.0, 7.0), ("inf", 4.0), (float("inf"), 4.0)])
+@pytest.mark.parametrize(
+    ("norm_type", "norm"), [(None, 5.0), (2, 5.0), (1.0, 7.0), (3, 91 ** (1 / 3)), ("inf", 4.0), (float("inf"), 4.0)]
+)
 def test_by_norm(norm_type, norm):
     arguments = {} if norm_type is None else {"norm_type": norm_type}
     clipped, found = jax.jit(build_grad_clip({"max_norm": 1.0, **arguments}))(GRADS)
