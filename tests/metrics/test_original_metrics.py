@@ -150,6 +150,8 @@ def test_confusion_matrix_refuses_classes_that_are_not_there(labels):
         metrics.confusion_matrix(np.eye(3)[:2], np.asarray(labels), 3)
     with pytest.raises(UserError, match=f"a prediction is {labels[0]} or {labels[1]}, outside the 3 classes"):
         metrics.confusion_matrix(np.asarray(labels), np.asarray([0, 1]), 3)
+    with pytest.raises(UserError, match="3 predictions, but 2 labels"):
+        metrics.confusion_matrix(np.eye(3), np.asarray([0, 1]), 3)
 
 
 def test_an_unknown_average_is_refused():

@@ -9,7 +9,15 @@ import time
 
 import pytest
 
-from jaxcls.engine.hooks import CheckInvalidLossHook, CheckpointHook, EvalHook, Hook, IterTimerHook, TextLoggerHook
+from jaxcls.engine.hooks import (
+    CheckInvalidLossHook,
+    CheckpointHook,
+    EvalHook,
+    Hook,
+    IterTimerHook,
+    TensorboardLoggerHook,
+    TextLoggerHook,
+)
 from jaxcls.engine.hooks.evaluation import monitored
 from jaxcls.engine.hooks.hook import priority_value
 from jaxcls.engine.log import open_log
@@ -70,6 +78,32 @@ def test_priorities_are_the_originals():
     for value in (-1, 101, "high est"):
         with pytest.raises(UserError, match=f"priority: '?{value}"):
             priority_value(value)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("what", ["iter", "epoch"])
+def test_moments_of_both_kinds_come_in_training_and_in_validation(when, what):
+    class Counted(Hook):
+        count = 0
+
+    def come(self, runner):
+        self.count += 1
+
+    setattr(Counted, f"{when}_{what}", come)
+    hook = Counted()
+    for mode in ("train", "val"):
+        getattr(hook, f"{when}_{mode}_{what}")(None)
+    assert hook.count == 2
+
+
+@pytest.mark.parametrize("kind", [TextLoggerHook, TensorboardLoggerHook])
+def test_what_a_logger_has_not_yet_averaged_goes_on(kind):
+    hook, continued = kind(), kind()
+    hook.windows["train"].add({"loss": 2.0}, 3)
+    hook.windows["val"].note({"accuracy": 50.0})
+    continued.restore(hook.state())
+    assert continued.windows["train"].take() == {"loss": 2.0}
+    assert continued.windows["val"].take() == {"accuracy": 50.0}
 
 
 def test_both_logs_have_the_originals_form(tmp_path, golden):

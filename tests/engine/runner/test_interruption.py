@@ -17,6 +17,7 @@ def test_the_first_signal_is_noted_and_the_second_would_end_the_process(number):
         os.kill(os.getpid(), number)
         assert interruption.agreed(1)
         assert interruption.name == signal.Signals(number).name
+        assert interruption.status == 128 + number
         assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     assert signal.getsignal(number) == before
 
