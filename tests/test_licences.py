@@ -43,6 +43,6 @@ def test_every_dependency_is_listed():
 def test_what_they_bring_along_is_listed_with_the_licence_that_it_states():
     packages = installed(name_of(text) for text in PROJECT["dependencies"])
     assert set(packages) <= set(LISTED)
-    stated = {name: data["License-Expression"] for name, data in packages.items() if data["License-Expression"]}
+    stated = {name: expression for name, data in packages.items() if (expression := data.get("License-Expression"))}
     assert len(stated) > 10
     assert stated == {name: LISTED[name] for name in stated}

@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from jaxcls.builder import plain
 from jaxcls.config.schema import SOURCE
 from jaxcls.data.decode import DamagedImageError
 from jaxcls.data.pipeline import Dataset, build_dataset
@@ -82,7 +83,7 @@ def dataset_of(config: Mapping[str, Any], split: str) -> Dataset:
     Raises:
         UserError: there is none, or it cannot be built.
     """
-    data = config.get("data") or {}
+    data = plain(config.get("data") or {})
     if not isinstance(data, Mapping):
         raise UserError(f"config.data: {data!r}; expected a dict of train, val and test")
     if split not in data:
