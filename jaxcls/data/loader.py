@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from types import ModuleType
 from typing import Any, Protocol
 
 import cv2
+from absl import logging
 
 from jaxcls.data.worker_processes import WorkerProcesses
 from jaxcls.errors import UserError
@@ -101,10 +103,20 @@ class Loader:
         buffered = self.num_workers + (self.ahead or 2)
         if self._processes is not None:
             return self._processes.iterate(start, stop, buffered)
-        import grain
-
+        grain = _quietly_loaded()
         options = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=buffered)
         return _raising(grain.MapDataset.source(_Steps(self.batches, start, stop)).to_iter_dataset(options))
+
+
+def _quietly_loaded() -> ModuleType:
+    """Grain; with a jaxlib before 0.11 it warns that its worker processes, of which there are none, have no profile."""
+    level = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        import grain
+    finally:
+        logging.set_verbosity(level)
+    return grain
 
 
 class _Steps:
