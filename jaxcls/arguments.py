@@ -8,13 +8,14 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
 
 from jaxcls.errors import close_names
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "True or False", type(None): "None"}
+LARGEST_SEED = 2**32 - 1  # NumPy and scikit-learn take no larger one, JAX leaves out the bits above
 _PLURALS = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts", "a dict": "dicts"}
 
 
@@ -101,6 +102,11 @@ def _elements_fit(values: Sequence[Any], kind: Any, hints: tuple[Any, ...]) -> b
     if kind is tuple and hints and hints[-1] is not Ellipsis:
         return len(values) == len(hints) and all(map(fits, values, hints))
     return not hints or all(fits(value, hints[0]) for value in values)
+
+
+def is_one_of(value: Any, names: Container[str]) -> bool:
+    """Whether a plain value, also one that cannot be hashed, is one of the names."""
+    return isinstance(value, str) and value in names
 
 
 def in_words(hint: Any) -> str:

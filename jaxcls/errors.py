@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 
 class UserError(ValueError):
@@ -24,11 +24,6 @@ class UserError(ValueError):
 
 class ImageSizeError(UserError):
     """An image, or a feature map on its way through a network, has fewer pixels than a layer needs."""
-
-
-def is_one_of(name: object, allowed: Container[str]) -> bool:
-    """Whether something from a config, which may be anything, is one of the allowed names."""
-    return isinstance(name, str) and name in allowed
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flax import linen as nn
 
-from jaxcls.arguments import unknown_keys
+from jaxcls.arguments import LARGEST_SEED, unknown_keys
 from jaxcls.builder import construct, lookup
 from jaxcls.config.check import Checked, Each, Keys, Optional, Schema, Slot, Value, Whole, check_kind
 from jaxcls.data import batch_augment, sampler, sources, transforms
@@ -159,7 +159,7 @@ CONFIG: Mapping[str, Schema] = {
     "custom_hooks": Each(Slot(hooks, Hook, own={"priority": Value(int | str)})),
     "workflow": _workflow,
     "parallel": _parallel,
-    "seed": Whole(0, 2**32 - 1),  # JAX leaves out what is above
+    "seed": Whole(0, LARGEST_SEED),
     "load_from": PATH,
     "resume_from": PATH,
     "work_dir": PATH,

@@ -103,12 +103,12 @@ class Loader:
         buffered = self.num_workers + (self.ahead or 2)
         if self._processes is not None:
             return self._processes.iterate(start, stop, buffered)
-        grain = _quietly_loaded()
+        grain = _load_grain()
         options = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=buffered)
         return _raising(grain.MapDataset.source(_Steps(self.batches, start, stop)).to_iter_dataset(options))
 
 
-def _quietly_loaded() -> ModuleType:
+def _load_grain() -> ModuleType:
     """Grain; with a jaxlib before 0.11 it warns that its worker processes, of which there are none, have no profile."""
     level = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxcls.errors import UserError, close_names, is_one_of
+from jaxcls.arguments import is_one_of
+from jaxcls.errors import UserError, close_names
 from jaxcls.metrics import calibration, confusion, multi_label, ranking, single_label
 from jaxcls.metrics.metric import EITHER, MULTI, SINGLE, Metric
 from jaxcls.metrics.options import checked_options

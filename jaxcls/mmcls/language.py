@@ -26,6 +26,7 @@ DEPRECATION = "_deprecation_"
 SUFFIXES = (".py", ".json", ".yml", ".yaml")
 _BASE_VALUE = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
 _CALL = "__base_value__"  # with underscores, so that it is no key
+_SUCCESSORS = ("mmengine", "mmpretrain")  # packages whose configs import them
 
 
 def read_file(path: str | Path, below: tuple[Path, ...] = ()) -> ConfigFile:
@@ -84,7 +85,6 @@ def _with_own_names(text: str, path: Path) -> str:
     return re.sub(pattern, lambda found: str(names[found[1]]).replace("\\", "/"), text)
 
 
-_SUCCESSORS = ("mmengine", "mmpretrain")
 Bases = tuple[ConfigFile, ...]
 ReadBases = Callable[[tuple[str, ...]], Bases]
 

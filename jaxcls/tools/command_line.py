@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from jaxcls import command, stopping
+from jaxcls.arguments import LARGEST_SEED
 from jaxcls.config import load_recipe, split
 from jaxcls.errors import UserError, did_you_mean
-
-SEEDS = 2**32  # how many there are, of NumPy's, scikit-learn's and JAX's
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -62,22 +60,27 @@ def _underscored(found: re.Match[str]) -> str:
 
 def positive(text: str) -> int:
     """For a flag's `type`: a whole number from 1."""
-    return _whole(text, 1)
+    return whole(text, 1)
 
 
 def natural(text: str) -> int:
     """For a flag's `type`: a whole number from 0."""
-    return _whole(text, 0)
+    return whole(text, 0)
 
 
 def seed_number(text: str) -> int:
-    """For a flag's `type`: a seed, a whole number from 0 that 32 bits hold."""
-    return _whole(text, 0, SEEDS - 1)
+    """For a flag's `type`: a seed, as the config key `seed` takes it."""
+    return whole(text, 0, LARGEST_SEED)
 
 
-def _whole(text: str, least: int, most: float = math.inf) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        to = f" to {most}" if math.isfinite(most) else ""
+def whole(text: str, least: int, most: int | None = None) -> int:
+    """For functions that are a flag's `type`: a whole number from `least`, perhaps to `most`.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none.
+    """
+    if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+        to = "" if most is None else f" to {most}"
         raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number from {least}{to}")
     return int(text)
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
 from jaxcls.inference import find_model
-from jaxcls.tools.command_line import CommandLine, positive, start
+from jaxcls.tools.command_line import CommandLine, positive, start, whole
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
@@ -77,9 +77,7 @@ def _command_line() -> CommandLine:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r}; expected 0 to 65535")
-    return int(text)
+    return whole(text, 0, 65535)
 
 
 def _amount(text: str) -> float:

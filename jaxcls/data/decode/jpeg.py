@@ -30,7 +30,7 @@ TO_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by Exif orienta
 
 
 def decode_jpeg(data: bytes, name: str, color_type: str, min_side: int | None) -> np.ndarray | None:
-    """The pixels that OpenCV gives for a JPEG, in less time; None where it has to do it itself.
+    """The pixels that OpenCV gives for a JPEG, made smaller as `decode_image` says; None where it has to do it itself.
 
     Raises:
         DamagedImageError: pixels are lost.
@@ -40,12 +40,14 @@ def decode_jpeg(data: bytes, name: str, color_type: str, min_side: int | None) -
         if colors not in ("YCbCr", "Gray"):
             return None
         factor = reduction(min(height, width), min_side)
-        least = {"min_height": -(-height // factor), "min_width": -(-width // factor)} if factor > 1 else {}
+        size = (
+            {"min_height": -(-height // factor), "min_width": -(-width // factor)} if factor > 1 else {}
+        )  # rounded up
         upright = color_type.endswith("ignore_orientation") or not _has_exif(data)
     except (ValueError, IndexError):  # no JPEG at all, or one of a rare kind
         return None
     try:
-        image = simplejpeg.decode_jpeg(data, "RGB" if color_type.startswith("color") else "GRAY", **least)
+        image = simplejpeg.decode_jpeg(data, "RGB" if color_type.startswith("color") else "GRAY", **size)
     except ValueError as error:
         if BLEMISH.search(str(error)):
             return None

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxcls.arguments import unknown_keys
+from jaxcls.arguments import is_one_of, unknown_keys
 from jaxcls.builder import plain
 from jaxcls.engine.optim.ranges import POSITIVE, require
-from jaxcls.errors import UserError, close_names, is_one_of, refuse
+from jaxcls.errors import UserError, close_names, refuse
 
 PyTree = Any
 GradClip = Callable[[PyTree], tuple[PyTree, jax.Array]]

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import optax
 
-from jaxcls.arguments import fits, in_words, unknown_keys, wrong_types
+from jaxcls.arguments import fits, in_words, is_one_of, unknown_keys, wrong_types
 from jaxcls.builder import lookup, plain
 from jaxcls.engine.optim import optimizers
 from jaxcls.engine.optim.optax_names import UNFIT, optax_optimizers
 from jaxcls.engine.optim.optimizers import MAX_GRAD_NORM, OPTIMIZERS
 from jaxcls.engine.optim.paramwise import WHERE, decay_rules, multipliers
 from jaxcls.engine.optim.ranges import BELOW_ONE, NON_NEGATIVE, NUMBER, POSITIVE, Range, require
-from jaxcls.errors import UserError, close_names, is_one_of, refuse
+from jaxcls.errors import UserError, close_names, refuse
 
 MOMENTA = ("momentum", "betas", "b1", "beta")  # what the momentum is called, the first that an optimiser has
 DECAYS = ("weight_decay", "weight_decay_rate")
@@ -90,14 +90,14 @@ def parse(optimizer: Mapping[str, Any]) -> Recipe:
     own = set(defaults) - _NOT_OF_A_CONFIG | ({"max_grad_norm"} if kind in MAX_GRAD_NORM else set())
     unknown = unknown_keys(config, own | {"type", "lr", "paramwise_cfg"}, "optimizer", kind)
     refuse(unknown + unknown_keys(paramwise, set(_defaults(multipliers)) - {"params", "layout"}, WHERE))
-    max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))
-    config, paramwise = _given(config), _given(paramwise)
-    refuse(wrong_types(multipliers, paramwise, WHERE))
-    for name, value in {**config, **_given({"max_grad_norm": max_grad_norm})}.items():
+    refuse(wrong_types(multipliers, _given(paramwise), WHERE))
+    for name, value in _given(config).items():
         _check_value(name, value, None if ":" in kind else defaults.get(name))
+    max_grad_norm = config.pop("max_grad_norm", MAX_GRAD_NORM.get(kind))  # None: not
+    config = _given(config)
     if "others" in config:
         config["others"] = _others(config["others"], lr)
-    recipe = Recipe(kind, make, config, max_grad_norm, lr, paramwise)
+    recipe = Recipe(kind, make, config, max_grad_norm, lr, _given(paramwise))
     _check_decay_rules(recipe)
     return recipe
 

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxcls.arguments import argument_names, unknown_keys
-from jaxcls.errors import UserError, close_names, is_one_of, refuse
+from jaxcls.arguments import argument_names, is_one_of, unknown_keys
+from jaxcls.errors import UserError, close_names, refuse
 
 Activation = Callable[[Array], Array]
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from jaxcls.errors import UserError, is_one_of
+from jaxcls.arguments import is_one_of
+from jaxcls.errors import UserError
 from jaxcls.models.layers.conv2d import conv2d
 from jaxcls.models.layers.initializers import Initializer, from_init_cfg, pytorch_bias, pytorch_kernel
 

@@ -23,8 +23,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.nn import initializers
 
-from jaxcls.arguments import argument_names, unknown_keys
-from jaxcls.errors import UserError, close_names, is_one_of, refuse
+from jaxcls.arguments import argument_names, is_one_of, unknown_keys
+from jaxcls.errors import UserError, close_names, refuse
 
 Initializer = Callable[..., jax.Array]
 

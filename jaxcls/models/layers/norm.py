@@ -13,8 +13,8 @@ from flax import linen as nn
 from jax import Array, lax
 
 from jaxcls import collectives
-from jaxcls.arguments import unknown_keys
-from jaxcls.errors import UserError, close_names, is_one_of, refuse
+from jaxcls.arguments import is_one_of, unknown_keys
+from jaxcls.errors import UserError, close_names, refuse
 from jaxcls.models.layers.initializers import Initializer, constant, from_init_cfg
 
 # the collection in which a norm with `requires_grad=False` says that its parameters stay as they are
