@@ -160,6 +160,15 @@ def test_weights_of_other_classes_are_said(trained, tmp_path, caplog, monkeypatc
     assert "another order: 'cat', 'ant', 'bee' there, 'ant', 'bee', 'cat' here" in caplog.text
 
 
+def test_weights_of_more_classes_are_no_other_order(trained, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(get_logger(), "propagate", True)
+    root, _ = trained
+    config = config_of(source(images(tmp_path / "train", "ant", "bee", "cat", "dog")), classes=4)
+    config.load_from = str(root / "work")
+    jaxcls.train_model(config, tmp_path / "work")
+    assert "another order" not in caplog.text
+
+
 def test_of_many_classes_a_continuation_names_the_first_that_differs(tmp_path):
     names = [str(i) for i in range(1000)]
     with pytest.raises(UserError, match=r"classes\[998\] was \['998'\] when .* and is \['x'\] now; set it back"):

@@ -132,6 +132,22 @@ def test_numbers_are_single_ones_unless_they_are_by_class():
     assert not any(number.scalar for number in recall.numbers if number.name == "recall")
 
 
+def test_calibration_by_its_definition():
+    """Of scores in every bin that forty classes leave room for."""
+    rng = np.random.default_rng(1)
+    best, labels = rng.uniform(0.03, 1.0, 500), rng.integers(0, 2, 500)
+    scores = np.repeat((1 - best)[:, None] / 39, 40, axis=1)
+    scores[:, 0] = best
+    (metric,) = build_metrics("calibration_error", {})
+    metric.update(scores, labels)
+    expected = 0.0
+    for edge in np.arange(15) / 15:
+        inside = (best > edge) & (best <= edge + 1 / 15)
+        assert inside.any()
+        expected += inside.mean() * abs(best[inside].mean() - (labels[inside] == 0).mean())
+    assert metric.compute()["calibration_error"] == pytest.approx(100 * expected)
+
+
 def test_calibration_has_fifteen_bins():
     scores, labels = np.random.default_rng(0).dirichlet(np.ones(3), 200), np.arange(200) % 3
     found = []

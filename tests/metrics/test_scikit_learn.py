@@ -162,6 +162,11 @@ def test_several_labels_an_image(seed, tied, samples):
         )
 
 
+def test_one_positive_in_all_weighs_as_one():
+    scores, labels = np.asarray([[0.1, 0.6], [0.5, 0.2], [0.3, 0.4]]), np.asarray([[0, 0], [0, 0], [1, 0]])
+    assert compute("roc_auc", scores, labels)["roc_auc_weighted"] == pytest.approx(50.0)
+
+
 def test_every_metric_is_compared():
     assert {*SINGLE, *MULTI, "CF1", "best_thr"} == set(METRIC_NAMES)
     assert set(SINGLE) == set(metric_names(multi_label=False))

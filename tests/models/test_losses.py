@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from jaxcls.builder import build
 from jaxcls.errors import UserError
 from jaxcls.models import losses
-from jaxcls.models.losses import AsymmetricLoss, CrossEntropyLoss, FocalLoss, LabelSmoothLoss
+from jaxcls.models.losses import AsymmetricLoss, CrossEntropyLoss, FocalLoss, LabelSmoothLoss, SeesawLoss
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/semantics/losses.json").read_text())
 CASES = [case for case in GOLDEN["cases"] if case["loss"]["type"] in losses.__all__]
@@ -62,6 +63,45 @@ def test_is_computed_in_float32_for_half_precision_logits():
     value = CrossEntropyLoss()(logits, Y)
     assert value.dtype == jnp.float32
     assert value == CrossEntropyLoss()(logits.astype(jnp.float32), Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "defaults"),
+    [
+        ("CrossEntropyLoss", dict(use_sigmoid=False, use_soft=False, class_weight=None, pos_weight=None)),
+        ("LabelSmoothLoss", dict(num_classes=None, mode="original")),
+        ("FocalLoss", dict(gamma=2.0, alpha=0.25)),
+        ("AsymmetricLoss", dict(gamma_pos=0.0, gamma_neg=4.0, clip=0.05, use_sigmoid=True, eps=1e-8)),
+        ("SeesawLoss", dict(use_sigmoid=False, p=0.8, q=2.0, num_classes=1000, eps=1e-2)),
+    ],
+)
+def test_defaults_are_the_original_s(name, defaults):
+    fields = {field.name: field.default for field in dataclasses.fields(getattr(losses, name))}
+    assert {key: fields[key] for key in defaults} == defaults
+    assert (fields["reduction"], fields["loss_weight"]) == ("mean", 1.0)
+
+
+def test_without_a_clip_nothing_is_shifted():
+    prob = 1 / (1 + np.exp(-np.asarray(LOGITS, np.float64)))
+    expected = np.where(MULTI == 1, -np.log(prob), -np.log(1 - prob) * prob**4)
+    for clip in (None, 0.0):
+        np.testing.assert_allclose(AsymmetricLoss(clip=clip, reduction="none")(LOGITS, MULTI), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.0, 0.0), (0.8, 0.0), (0.0, 0.5), (0.5, 2.0)])
+def test_seesaw_by_its_definition(p, q):
+    """Wang et al. 2021, equations 4 to 7, with the counts of this batch."""
+    logits, counts = np.asarray(LOGITS, np.float64), np.maximum(np.bincount(Y, minlength=7), 1)
+    scores = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = []
+    for row, score, label in zip(logits, scores, Y, strict=True):
+        mitigation = np.minimum(counts / counts[label], 1) ** p
+        compensation = np.maximum(score / max(score[label], 1e-2), 1) ** q
+        weighted = np.exp(row) * mitigation * compensation
+        weighted[label] = np.exp(row[label])
+        expected.append(-np.log(weighted[label] / weighted.sum()))
+    loss = SeesawLoss(num_classes=7, p=p, q=q, reduction="none")
+    np.testing.assert_allclose(loss(LOGITS, Y), expected, rtol=1e-5)
 
 
 def test_one_hot_labels_equal_class_indices():

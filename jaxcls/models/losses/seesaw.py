@@ -47,9 +47,8 @@ class SeesawLoss(Loss):
             raise UserError(f"num_classes is {self.num_classes}, but cls_score has {num_classes} classes")
         if label.ndim != 1:
             raise UserError(f"label has shape {label.shape}, expected class indices (N,)")
-        own = jax.nn.one_hot(label, num_classes)
-        counts = own.sum(0) if class_counts is None else class_counts
-        log_weights = jnp.zeros_like(logits)
+        counts = jax.nn.one_hot(label, num_classes).sum(0) if class_counts is None else class_counts
+        log_weights = jnp.zeros_like(logits)  # the label's own stay 0
         if self.p > 0:
             counts = jnp.maximum(counts, 1.0)
             log_weights += self.p * jnp.log(jnp.minimum(counts / counts[label][:, None], 1.0))
@@ -57,4 +56,4 @@ class SeesawLoss(Loss):
             scores = lax.stop_gradient(jax.nn.softmax(logits))
             label_score = jnp.maximum(jnp.take_along_axis(scores, label[:, None], axis=1), self.eps)
             log_weights += self.q * jnp.log(jnp.maximum(scores / label_score, 1.0))
-        return softmax_cross_entropy(logits + log_weights * (1 - own), label)
+        return softmax_cross_entropy(logits + log_weights, label)

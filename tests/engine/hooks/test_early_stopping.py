@@ -87,6 +87,15 @@ def test_a_number_that_is_not_evaluated():
         EarlyStoppingHook("precision", strict=True).after_train_epoch(runner)
 
 
+def test_a_run_without_evaluation_says_that_nothing_stops_it():
+    runner, hook = Runner(), EarlyStoppingHook("accuracy_top-1")
+    runner.warning = runner.warnings.append
+    for hooks, said in (([hook, EvalHook(Evaluator([]))], []), ([hook], ["EarlyStoppingHook does nothing"])):
+        runner.hooks = hooks
+        hook.before_run(runner)
+        assert [message.partition(":")[0] for message in runner.warnings] == said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -27,7 +27,7 @@ def test_chosen_iterations_are_traced(tmp_path):
 
 
 def fake(**attributes):
-    return SimpleNamespace(by_epoch=True, epoch=0, iter=0, max_epochs=2, max_iters=16, **attributes)
+    return SimpleNamespace(**{"by_epoch": True, "epoch": 0, "iter": 0, "max_epochs": 2, "max_iters": 16, **attributes})
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,12 @@ def fake(**attributes):
 def test_more_than_there_is(arguments, message):
     with pytest.raises(UserError, match=message):
         ProfilerHook(**arguments).check(fake())
+
+
+def test_what_a_continuation_has_left():
+    ProfilerHook(start=0, profile_iters=1).check(fake(epoch=1))
+    with pytest.raises(UserError, match="go beyond the 1 epochs of this run"):
+        ProfilerHook(start=1, profile_iters=1).check(fake(epoch=1))
 
 
 def test_messages():

@@ -85,6 +85,12 @@ def test_cyclic_peaks_shrink_by_gamma():
     np.testing.assert_allclose(actual[24], BASE * (3 + (0.1 - 3) * 3 / 9), rtol=1e-6)
 
 
+def test_cyclic_rates_of_the_defaults_are_mmcvs():
+    actual = rates({"policy": "cyclic"})  # 30 iterations: up to ten times the rate at the 12th, down to its 1e-4 part
+    np.testing.assert_allclose(actual[[0, 12]], [BASE, 10 * BASE], rtol=1e-6)
+    np.testing.assert_allclose(actual[29], cosine(10 * BASE, 1e-4 * BASE, 17 / 18), rtol=1e-5)
+
+
 def test_one_cycle_in_three_phases():
     config = {"policy": "OneCycle", "max_lr": 0.5, "pct_start": 0.4, "three_phase": True, "final_div_factor": 10}
     actual = rates(config)  # phases end at 11, 22 and 29

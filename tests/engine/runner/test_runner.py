@@ -9,6 +9,7 @@ from jaxcls.engine.hooks import Hook, TextLoggerHook
 from jaxcls.engine.hooks.hook import STAGES
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.runner import EpochBasedRunner
+from jaxcls.engine.runner.hook_list import HookList
 from jaxcls.errors import UserError
 
 
@@ -139,6 +140,36 @@ def test_hooks_of_the_users_own(tmp_path):
 class Generic(Hook):
     def after_iter(self, runner):
         pass
+
+
+class Keeping(Hook):
+    def __init__(self, kept=None):
+        self.kept = kept
+
+    def state(self):
+        return {"kept": self.kept} if self.kept else {}
+
+    def restore(self, state):
+        self.kept = state["kept"]
+
+
+def test_states_of_hooks_have_their_types_names_and_a_number_from_the_second_on():
+    before, after = HookList(), HookList()
+    for kept in (1, None, 3):
+        before.add(Keeping(kept))
+        after.add(Keeping())
+    assert before.state() == {"Keeping": {"kept": 1}, "Keeping-3": {"kept": 3}}
+    after.restore(before.state())
+    assert [hook.kept for hook in after] == [1, None, 3]
+
+
+@pytest.mark.parametrize(("intervals", "due"), [([3], [3, 6, 7]), ([2, 3], [2, 3, 4, 6, 7]), ([], [7])])
+def test_iterations_after_which_a_logger_reads(tmp_path, intervals, due):
+    runner = runner_for(tmp_path)
+    runner.log_intervals, runner.iters_per_epoch, found = intervals, 7, []
+    for runner.inner_iter in range(7):
+        found += [runner.inner_iter + 1] * runner.log_is_due
+    assert found == due
 
 
 def test_table_of_hooks():

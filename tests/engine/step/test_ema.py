@@ -33,6 +33,11 @@ def test_the_weight_of_a_step_is_mmcvs():
     np.testing.assert_allclose(momentums(Ema(momentum=0.2, interval=2, warm_up=2), 6), expected, rtol=1e-6)
 
 
+def test_the_defaults_are_mmcvs():
+    expected = [min(0.0002, (1 + t) / (100 + t)) for t in range(3)]
+    np.testing.assert_allclose(momentums(Ema(), 3), expected, rtol=1e-6)
+
+
 def test_the_weight_of_a_step_is_mmengines_with_gamma():
     expected = [0.9 * np.exp(-(1 + t) / 20) + 0.1 for t in range(30)]
     np.testing.assert_allclose(momentums(Ema(momentum=0.1, gamma=20), 30), expected, rtol=1e-6)
