@@ -27,10 +27,9 @@ from jaxcls.engine.log import close_log, get_logger, last_timestamp, open_log, q
 from jaxcls.engine.network import Network
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.parallel import Parallel
-from jaxcls.engine.workdir import check_free, held
+from jaxcls.engine.workdir import check_free, held, opened
 from jaxcls.errors import UserError
 from jaxcls.inference.teacher import load_teacher
-from jaxcls.paths import expand
 
 
 def train_model(
@@ -44,7 +43,8 @@ def train_model(
 
     Args:
         config: what a `get_config` gives.
-        workdir: where the logs and checkpoints go; made when all that the config names has been checked.
+        workdir: where the logs and checkpoints go; made when all that the config names has been checked. An address of
+            object storage, such as `gs://bucket/run`: the run works in a copy on this machine, which is sent there.
         validate: whether to evaluate on `data.val`.
         resume: continue from the newest readable checkpoint in `workdir`; start where there is none.
 
@@ -53,12 +53,13 @@ def train_model(
         Interrupted: a signal asked for the end; all is saved.
     """
     quiet_others()
-    config, workdir = complete(config), expand(workdir)
+    config = complete(config)
     compilation.prepare(config["compilation_cache"])
-    own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
-    check_free(workdir, continues=bool(resume or own))
     with ExitStack() as stack:
         stack.callback(close_log)
+        workdir = stack.enter_context(opened(workdir))
+        own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
+        check_free(workdir, continues=bool(resume or own))
         stack.enter_context(stopping.continuable(resume and has_checkpoint(workdir)))
         runner, loaders, config = assembly.build_runner(config, workdir, validate, load_teacher(config))
         for loader in loaders.values():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from jaxcls.errors import UserError
 
+STORAGES = ("abfs", "az", "file", "gcs", "gs", "memory", "oci", "oss", "s3")  # as fsspec names them
+
 
 def expand(path: str | os.PathLike) -> Path:
     """The absolute path; `~`, `~user`, `$NAME` and `${NAME}` are replaced, as a shell does.
@@ -15,18 +17,35 @@ def expand(path: str | os.PathLike) -> Path:
     Every path that a user gives, in a config, on the command line or in Python, goes through this function.
 
     Raises:
-        UserError: no path at all, an unknown user, or a variable that is not set.
+        UserError: no path at all, an address of object storage, an unknown user, or a variable that is not set.
     """
     if not isinstance(path, str | os.PathLike) or "\0" in os.fspath(path):
         raise UserError(f"{path!r}: expected a path")
     text = os.path.expandvars(os.path.expanduser(os.fspath(path)))
     if os.path.lexists(text):  # a name may hold a dollar sign
         return Path(text).absolute()
+    if scheme_of(path):
+        raise UserError(
+            f"{path}: an address, where a path on this machine is expected; train.py's --workdir and what reads a run "
+            f"take addresses of object storage ({', '.join(f'{scheme}://' for scheme in STORAGES)})"
+        )
     if text.startswith("~"):
         raise UserError(f"{path}: there is no user {text[1:].partition('/')[0]!r}")
     if unset := re.search(r"\$(?:\w+|\{\w+\})", text):
         raise UserError(f"{path}: the environment variable {unset[0].strip('${}')} is not set")
     return Path(text).absolute()
+
+
+def scheme_of(path: str | os.PathLike) -> str:
+    """`gs` of `gs://bucket/run`; empty for a path on this machine, also where a file of such a name is there."""
+    text = os.fspath(path)
+    scheme, separator, _ = text.partition("://") if isinstance(text, str) else ("", "", "")
+    return scheme if separator and not os.path.lexists(text) else ""
+
+
+def is_stored(path: str | os.PathLike) -> bool:
+    """Whether it is an address of object storage."""
+    return scheme_of(path) in STORAGES
 
 
 def output_file(path: str | os.PathLike, what: str) -> Path:

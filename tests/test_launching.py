@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "launching.md").read_text()
-MACHINE, SLURM, POD = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+MACHINE, SLURM, POD = re.findall(r"```sh\n(#!.*?)```", PAGE, re.DOTALL)
 (JOBSET,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 

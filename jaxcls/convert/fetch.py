@@ -16,9 +16,10 @@ import re
 import urllib.parse
 from pathlib import Path, PurePosixPath
 
+from jaxcls import object_storage
 from jaxcls.download import Digest, NotThereError, fetch
 from jaxcls.errors import UserError
-from jaxcls.paths import expand
+from jaxcls.paths import STORAGES, expand, scheme_of
 
 _NAMED = re.compile(r"-([0-9a-f]{8,64})\.(?:pth|pt|pth\.tar|safetensors|npz)$")
 _INDEX = ".index.json"
@@ -38,19 +39,20 @@ def cache_folder() -> Path:
 
 
 def local(path: str | os.PathLike) -> Path:
-    """The file or folder that a path or an address stands for; what an address names is fetched, once.
+    """The file or folder that a path or an address stands for; what an address names is fetched.
 
     Raises:
         UserError: an address of another kind, or a file that cannot be fetched; the message says where it belongs.
     """
-    address = os.fspath(path)
-    scheme, separator, _ = address.partition("://")
-    if not separator or expand(path).exists():
+    address, scheme = os.fspath(path), scheme_of(path)
+    if not scheme:
         return expand(path)
+    if scheme in STORAGES:
+        return object_storage.fetched(address)
     if scheme == "hf":
         return _from_hub(address)
     if scheme not in ("http", "https"):
-        raise UserError(f"{address}: weights are fetched from http://, https:// and hf://org/repo")
+        raise UserError(f"{address}: weights are fetched from http://, https:// and hf://org/repo, and object storage")
     return _fetched(address)
 
 

@@ -1,15 +1,78 @@
-"""The work directory of a run: whether one may begin there, and that it stays the only one."""
+"""The work directory of a run: where it is, whether one may begin there, and that it stays the only one."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import jax
+
+from jaxcls import object_storage
 from jaxcls.engine.checkpoints.storage import has_checkpoint
+from jaxcls.engine.log import get_logger
 from jaxcls.engine.processes import is_first
 from jaxcls.errors import UserError
+from jaxcls.paths import expand, is_stored
+
+SECONDS = 30.0  # from one look at what is to be sent to object storage to the next
+
+
+@contextmanager
+def opened(workdir: str | os.PathLike) -> Iterator[Path]:
+    """The folder in which a run works; for an address of object storage a copy, which is sent while the run goes on.
+
+    Raises:
+        UserError: it cannot be read or, at the end, not be written; or several processes would each have a copy.
+    """
+    if not is_stored(workdir):
+        yield expand(workdir)
+        return
+    if jax.process_count() > 1:
+        raise UserError(f"{workdir}: several processes need a folder that all of them see; mount the bucket")
+    copy = object_storage.copy_of(os.fspath(workdir))
+    copy.pull()
+    get_logger().info("%s: the run works in %s, which is sent there every %.0f s", workdir, copy.folder, SECONDS)
+    with _sent(copy, os.fspath(workdir)):
+        yield copy.folder
+
+
+@contextmanager
+def _sent(copy: object_storage.Copy, address: str) -> Iterator[None]:
+    ended = threading.Event()
+
+    def send() -> None:
+        while not ended.wait(SECONDS):
+            try:
+                copy.push()
+            except Exception as error:  # each kind of storage has errors of its own; the next time may do
+                get_logger().warning("%s: %s: %s", address, type(error).__name__, error)
+
+    thread = threading.Thread(target=send, name="object storage", daemon=True)
+    thread.start()
+    try:
+        yield
+    except BaseException:
+        if problem := _send_rest(copy, address, ended, thread):
+            get_logger().error("%s", problem)
+        raise
+    if problem := _send_rest(copy, address, ended, thread):
+        raise UserError(problem)
+
+
+def _send_rest(copy: object_storage.Copy, address: str, ended: threading.Event, thread: threading.Thread) -> str | None:
+    """What went wrong, if anything."""
+    ended.set()
+    thread.join()
+    get_logger().info("%s: the rest is sent", address)
+    try:
+        copy.push()
+    except Exception as error:  # as above
+        copy.kept = True
+        return f"{address} cannot be written: {type(error).__name__}: {error}; all of the run is in {copy.folder}"
+    return None
 
 
 def check_free(workdir: Path, continues: bool) -> None:

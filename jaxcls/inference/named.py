@@ -9,12 +9,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcls import zoo
+from jaxcls.convert.fetch import local
 from jaxcls.engine import compilation
 from jaxcls.engine.checkpoints.loading import is_file, read_notes
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError, did_you_mean
 from jaxcls.inference.model import Model, init_model
-from jaxcls.paths import expand
 
 
 def get_model(
@@ -77,13 +77,13 @@ def find_model(
     if config is not None:
         return init_model(config, checkpoint, deploy, weights)
     given = os.fspath(checkpoint)
-    if "://" in given or is_file(given):
+    if is_file(given):
         if (name := _published_as(given)) is None:
             raise UserError(
                 f"{given} is a file of weights, which does not say of what network: give --config=RECIPE, too"
             )
         return get_model(name, given, deploy, weights)
-    if expand(given).exists():
+    if local(given).exists():
         return init_model(given, deploy=deploy, weights=weights)
     names = zoo.list_models()
     try:

@@ -16,7 +16,7 @@ from jaxcls.engine.processes import first_process_first
 from jaxcls.errors import UserError, refuse
 from jaxcls.inference.model import Model, init_model
 from jaxcls.inference.named import get_model
-from jaxcls.paths import expand
+from jaxcls.paths import expand, scheme_of
 
 
 def load_teacher(config: Mapping[str, Any]) -> Trained | None:
@@ -62,7 +62,7 @@ def _load(given: Any) -> tuple[str, str | None, Model]:
 
 def _is_name(given: str) -> bool:
     """Whether a text is a name of the zoo; a folder of that name comes first."""
-    if expand(given).exists():
+    if scheme_of(given) or expand(given).exists():
         return False
     try:
         zoo.find(given)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxcls.convert.fetch import local
 from jaxcls.errors import UserError, close_names
-from jaxcls.paths import expand
 
 _PLACES = ("mode", "epoch", "iter")
 
@@ -44,7 +44,7 @@ class Log:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        self.path = _file(expand(path))
+        self.path = _file(local(path))
         alone = len(list(self.path.parent.glob("*.log.json"))) == 1
         self.name = self.path.parent.name if alone else f"{self.path.parent.name}/{self.path.name}"
         self.about, self.lines = _read(self.path)

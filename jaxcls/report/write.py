@@ -14,8 +14,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from jaxcls.convert.fetch import local
 from jaxcls.errors import UserError
-from jaxcls.paths import expand, output_file
+from jaxcls.paths import is_stored, output_file
 from jaxcls.report import curves, recipe, run
 
 NAME = "report.html"
@@ -31,7 +32,7 @@ def write_report(
 
     Args:
         workdirs: one or several, which stand side by side.
-        out: the file; None: `report.html` in the first work directory.
+        out: the file; None: `report.html` in the first work directory, which is on this machine then.
         split: `val` or `test`; None: the first of them that a run has.
         shown: pictures behind the cells of each confusion matrix, at most.
 
@@ -42,7 +43,9 @@ def write_report(
         UserError: no work directory, Jinja2 is missing, or the file cannot be written.
     """
     check_installed()
-    folders = [expand(workdir) for workdir in workdirs]
+    if out is None and is_stored(workdirs[0]):
+        raise UserError(f"--out is missing: the page is written on this machine, not to {workdirs[0]}")
+    folders = [local(workdir) for workdir in workdirs]
     path = output_file(out if out is not None else folders[0] / NAME, "--out")
     read = [run.read(folder) for folder in folders]
     runs = [run.gather(folder, *given, split, shown) for folder, given in zip(folders, read, strict=True)]

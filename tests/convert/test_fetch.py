@@ -109,7 +109,7 @@ def test_an_index_cannot_name_files_elsewhere(server):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("ftp://a.org/x.pth", "ftp://a.org/x.pth: weights are fetched from http://, https:// and hf://org/repo"),
+        ("ftp://a.org/x.pth", "ftp://a.org/x.pth: weights are fetched from http://, https:// and hf://org/repo, and"),
         ("https://a.org", "expected the address of a file"),
         ("https://a.org/../x.pth", "expected the address of a file"),
         ("https://a.org/%2e%2e/x.pth", "expected the address of a file"),

@@ -24,6 +24,7 @@ import orbax.checkpoint as ocp
 from flax import serialization, traverse_util
 from orbax.checkpoint import checkpoint_managers
 
+from jaxcls.convert.fetch import local
 from jaxcls.engine.checkpoints import checksums
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError
@@ -318,12 +319,12 @@ def locate(path: str | os.PathLike) -> tuple[Path, Path]:
     """(work directory, checkpoint folder) that `path` stands for.
 
     Args:
-        path: a work directory (its best checkpoint, else its newest) or one checkpoint.
+        path: a work directory (its best checkpoint, else its newest) or one checkpoint, here or on object storage.
 
     Raises:
         UserError: it is neither.
     """
-    path = expand(path)
+    path = local(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; expected a work directory or a checkpoint in it")
     if path.is_file():
