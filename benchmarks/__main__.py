@@ -1,4 +1,7 @@
-"""`python -m benchmarks NAME [flags]`: the benchmark of that name in this folder, such as `gpu` or `models`."""
+"""`python -m benchmarks NAME [flags]`: the benchmark of that name in this folder, such as `gpu` or `models`.
+
+Without a name `results`, which runs those of a CPU and writes benchmarks/RESULTS.md.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,22 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-NAMES = ("convolutions", "data", "gpu", "inference", "models", "runner", "training")
+NAMES = (
+    "compiling",
+    "convolutions",
+    "data",
+    "gpu",
+    "inference",
+    "models",
+    "processes",
+    "products",
+    "results",
+    "runner",
+    "training",
+)
 
 if __name__ == "__main__":
-    name, arguments = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    name, arguments = (sys.argv[1:2] or ["results"])[0], sys.argv[2:]
     if name not in NAMES:
         sys.exit(f"python -m benchmarks NAME: {name!r}; NAME is one of {', '.join(NAMES)}")
     sys.path[:0] = [str(FOLDER.parent), str(FOLDER)]

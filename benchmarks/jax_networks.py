@@ -1,4 +1,4 @@
-"""Steps of JAX's networks for benchmarks/gpu.py: this package's, and the form of Flax's ImageNet example."""
+"""Steps of JAX's networks for benchmarks/gpu.py and compiling.py: ours, and the form of Flax's ImageNet example."""
 
 from __future__ import annotations
 
@@ -34,15 +34,21 @@ def classifier(model: str, size: int) -> nn.Module:
 
 
 def build(
-    column: str, model: str, kind: str, images: np.ndarray, labels: np.ndarray, sgd: Mapping[str, float]
+    column: str,
+    model: str,
+    kind: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    sgd: Mapping[str, float],
+    dtype: Any = jnp.bfloat16,
 ) -> tuple[Step, int]:
-    """A function that starts a step and gives what to wait for, and the parameters' number."""
+    """A function that starts a step computed in `dtype` and gives what to wait for, and the parameters' number."""
     if column == "Flax example":
-        return flax_example(images, labels, sgd)
+        return flax_example(images, labels, sgd, dtype)
     network, parallel = classifier(model, images.shape[1]), Parallel(devices=jax.devices()[:1])
     variables = jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, *images.shape[1:])))
     count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
-    precision, batch = Precision("bfloat16"), {"image": images, "label": labels}
+    precision, batch = Precision(jnp.dtype(dtype).name), {"image": images, "label": labels}
     if kind == "inference":
         eval_step = make_eval_step(network, parallel=parallel, precision=precision)
         placed = parallel.place_batch({**batch, "mask": np.ones(len(labels), np.float32)})
@@ -63,15 +69,16 @@ def build(
 
 
 class Bottleneck(nn.Module):
-    """As in Flax's ImageNet example: plain convolutions and norms that compute in bfloat16."""
+    """As in Flax's ImageNet example: plain convolutions and norms that compute in `dtype`."""
 
     channels: int
     stride: int
+    dtype: Any
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        conv = partial(nn.Conv, use_bias=False, dtype=jnp.bfloat16)
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, dtype=jnp.bfloat16)
+        conv = partial(nn.Conv, use_bias=False, dtype=self.dtype)
+        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, dtype=self.dtype)
         y = nn.relu(norm()(conv(self.channels, (1, 1))(x)))
         y = nn.relu(norm()(conv(self.channels, (3, 3), self.stride)(y)))
         y = norm(scale_init=nn.initializers.zeros)(conv(4 * self.channels, (1, 1))(y))
@@ -83,20 +90,22 @@ class Bottleneck(nn.Module):
 class ResNet50(nn.Module):
     """(N, H, W, 3) -> logits (N, 1000)."""
 
+    dtype: Any
+
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = nn.Conv(64, (7, 7), 2, padding=[(3, 3), (3, 3)], use_bias=False, dtype=jnp.bfloat16)(x)
-        x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=jnp.bfloat16)(x))
+        x = nn.Conv(64, (7, 7), 2, padding=[(3, 3), (3, 3)], use_bias=False, dtype=self.dtype)(x)
+        x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=self.dtype)(x))
         x = nn.max_pool(x, (3, 3), (2, 2), "SAME")
         for stage, depth in enumerate((3, 4, 6, 3)):
             for block in range(depth):
-                x = Bottleneck(64 * 2**stage, 2 if stage and not block else 1)(x, train)
-        return nn.Dense(1000, dtype=jnp.bfloat16)(x.mean((1, 2))).astype(jnp.float32)
+                x = Bottleneck(64 * 2**stage, 2 if stage and not block else 1, self.dtype)(x, train)
+        return nn.Dense(1000, dtype=self.dtype)(x.mean((1, 2))).astype(jnp.float32)
 
 
-def flax_example(images: np.ndarray, labels: np.ndarray, sgd: Mapping[str, float]) -> tuple[Step, int]:
-    network, tx = ResNet50(), optax.sgd(sgd["lr"], sgd["momentum"], nesterov=True)
-    placed = jax.device_put((jnp.asarray(images, jnp.bfloat16), labels))
+def flax_example(images: np.ndarray, labels: np.ndarray, sgd: Mapping[str, float], dtype: Any) -> tuple[Step, int]:
+    network, tx = ResNet50(dtype), optax.sgd(sgd["lr"], sgd["momentum"], nesterov=True)
+    placed = jax.device_put((jnp.asarray(images, dtype), labels))
     variables = jax.jit(partial(network.init, train=False))(jax.random.key(0), placed[0][:1])
 
     @partial(jax.jit, donate_argnums=0)

@@ -1,12 +1,13 @@
 """A training step of whole networks on a CPU: Flax's plain convolution, this package's, PyTorch's and Keras'.
 
     python benchmarks/models.py
-    python benchmarks/models.py --models=LeNet-5,ResNet_CIFAR-18
+    python benchmarks/models.py --models=LeNet-5,ResNet_CIFAR-18 --columns=conv2d,PyTorch
 
 Loss, gradients and SGD's update by `jaxcls.make_train_step` on one device, on a batch that is there already. The plain
 column is the same network with `lax.conv_general_dilated`, which is what `flax.linen.Conv` calls, in place of
 `conv2d`. PyTorch's column (channels_last) is there where torch can be imported, that of Keras on JAX where keras and
-keras-hub can. The columns take turns, and each round reverses their order, so that other load meets all of them.
+keras-hub can. The columns take turns, and each round reverses their order, so that other load meets all of them. Keras
+alone, `--columns=Keras`, runs as it comes; beside others it has the options of XLA that jaxcls sets.
 """
 
 import argparse
@@ -45,7 +46,6 @@ NETWORKS = {
     "Swin-T": ("swin_tiny", (8, 224, 224, 3), 1),
 }
 SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
-COLUMNS = ("plain", "conv2d", "PyTorch", "Keras")
 Step = Callable[[], None]
 
 
@@ -87,18 +87,27 @@ def torch_step(name: str) -> tuple[Step, int]:
     return torch_networks.train_step(name, *batch, lambda parameters: torch.optim.SGD(parameters, **SGD))
 
 
-def build(name: str) -> dict[str, Step]:
-    """The columns' steps, compiled."""
+def plain_step(name: str) -> tuple[Step, int]:
     with mock.patch.object(conv, "conv2d", plain):
-        made = {"plain": jaxcls_step(name)}
-    made["conv2d"] = jaxcls_step(name)
-    if importlib.util.find_spec("torch"):
-        made["PyTorch"] = torch_step(name)
-    if importlib.util.find_spec("keras_hub"):
-        import keras_networks
+        return jaxcls_step(name)
 
-        if name in keras_networks.NETWORKS:
-            made["Keras"] = keras_networks.train_step(name, *data(NETWORKS[name][1]), SGD)
+
+def keras_step(name: str) -> tuple[Step, int] | None:
+    import keras_networks
+
+    if name in keras_networks.NETWORKS:
+        return keras_networks.train_step(name, *data(NETWORKS[name][1]), SGD)
+    return None
+
+
+COLUMNS = {"plain": plain_step, "conv2d": jaxcls_step, "PyTorch": torch_step, "Keras": keras_step}
+NEEDS = {"PyTorch": "torch", "Keras": "keras_hub"}
+
+
+def build(name: str, columns: list[str]) -> dict[str, Step]:
+    """The columns' steps, compiled; those whose package is not here, or that lack the network, are left out."""
+    here = [column for column in columns if importlib.util.find_spec(NEEDS.get(column, "jaxcls"))]
+    made = {column: step for column in here if (step := COLUMNS[column](name))}
     sizes = {column: size for column, (_, size) in made.items()}
     assert len(set(sizes.values())) == 1, f"{name}: not the same network, parameters: {sizes}"
     return {column: step for column, (step, _) in made.items()}
@@ -111,8 +120,8 @@ def milliseconds(step: Step, repeat: int) -> float:
     return 1e3 * (time.perf_counter() - start) / repeat
 
 
-def measure(name: str, rounds: int) -> dict[str, list[float]]:
-    steps, times = build(name), {column: [] for column in COLUMNS}
+def measure(name: str, rounds: int, columns: list[str]) -> dict[str, list[float]]:
+    steps, times = build(name, columns), {column: [] for column in COLUMNS}
     for number in range(-1, rounds):  # the first warms up
         for column in list(steps)[:: -1 if number % 2 else 1]:
             spent = milliseconds(steps[column], NETWORKS[name][2])
@@ -124,19 +133,23 @@ def measure(name: str, rounds: int) -> dict[str, list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", type=lambda names: names.split(","), default=list(NETWORKS))
+    parser.add_argument("--columns", type=lambda names: names.split(","), default=list(COLUMNS))
     parser.add_argument("--rounds", type=int, default=10)
     args = parser.parse_args()
-    set_flags()  # as train.py does
+    if args.columns != ["Keras"]:
+        set_flags()  # as train.py does
     cores = len(os.sched_getaffinity(0))
     print(
         f"{jax.default_backend()}, {cores} cores, jax {jax.__version__}; ms a step, median of {args.rounds} (least)\n"
     )
     print("| network | batch | plain | conv2d | plain / conv2d | PyTorch | Keras |\n|---|---|--:|--:|--:|--:|--:|")
     for name in args.models:
-        times = measure(name, args.rounds)
+        times = measure(name, args.rounds, args.columns)
         cells = [f"{statistics.median(t):.1f} ({min(t):.1f})" if t else "" for t in times.values()]
         before, after = times["plain"], times["conv2d"]
-        ratio = f"{statistics.median(before) / statistics.median(after):.2f} ({min(before) / min(after):.2f})"
+        ratio = ""
+        if before and after:
+            ratio = f"{statistics.median(before) / statistics.median(after):.2f} ({min(before) / min(after):.2f})"
         count, height, width, _ = NETWORKS[name][1]
         batch = f"{count} x {height} x {width}"
         print("|", " | ".join([name, batch, *cells[:2], ratio, *cells[2:]]), "|", flush=True)

@@ -1,14 +1,16 @@
 """An epoch of training against the bare compiled step.
 
     python benchmarks/training.py
+    python benchmarks/training.py --network=LeNet-5 --steps=400
 
-ResNet_CIFAR-18 at batch 128 on images of 32x32. The bare step runs on data that is on the device already; the epoch is
+Batches of 128 images of 32x32. The bare step runs on data that is on the device already; the epoch is
 `jaxcls.train_model`'s, with reading, augmentation, transfer, hooks and log on top. Both in one process, alternating.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import tempfile
 import time
@@ -22,16 +24,20 @@ import jaxcls
 from jaxcls.config import complete
 from jaxcls.data.sources.base import Source
 from jaxcls.engine import assembly
+from jaxcls.engine.compilation.flags import set_flags
 from jaxcls.engine.hooks import Hook
 from jaxcls.engine.step.parallel import Parallel
+
+# name -> configs' file and variant, an image's shape
+NETWORKS = {"ResNet_CIFAR-18": ("resnet", "cifar10", (32, 32, 3)), "LeNet-5": ("lenet5", "mnist", (28, 28, 1))}
 
 
 class RandomImages(Source):
     """Images of noise in memory, for the benchmark alone."""
 
-    def __init__(self, length: int, size: int = 32) -> None:
+    def __init__(self, length: int, shape: tuple[int, ...]) -> None:
         rng = np.random.default_rng(0)
-        self.images = rng.integers(0, 256, (length, size, size, 3), np.uint8)
+        self.images = rng.integers(0, 256, (length, *shape), np.uint8)
         self._labels = rng.integers(0, 10, length).astype(np.int32)
         self.classes = tuple(map(str, range(10)))
 
@@ -61,15 +67,13 @@ class EpochTimer(Hook):
         EpochTimer.seconds.append(time.perf_counter() - self.start)
 
 
-def config(steps: int, batch_size: int, epochs: int) -> ConfigDict:
-    from configs import resnet
-
-    made = resnet.get_config("cifar10")
-    made.data.batch_size = batch_size
-    pipeline = made.data.train.pipeline
-    made.data = dict(batch_size=batch_size, num_workers=1)
-    made.data.train = dict(type=f"{__name__}:RandomImages", length=steps * batch_size, pipeline=pipeline)
-    made.runner.max_epochs = epochs
+def config(network: str, steps: int, batch_size: int) -> ConfigDict:
+    """Two epochs; the first one compiles."""
+    recipe, variant, shape = NETWORKS[network]
+    made = importlib.import_module(f"configs.{recipe}").get_config(variant)
+    source = dict(type=f"{__name__}:RandomImages", length=steps * batch_size, shape=shape)
+    made.data = dict(batch_size=batch_size, num_workers=1, train=dict(source, pipeline=made.data.train.pipeline))
+    made.runner.max_epochs = 2
     made.checkpoint_config.interval = -1
     made.checkpoint_config.save_last = False
     made.log_config.interval = 100
@@ -88,11 +92,14 @@ def bare_epoch(step, state, batches, key):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--network", choices=list(NETWORKS), default="ResNet_CIFAR-18")
     parser.add_argument("--steps", type=int, default=6, help="steps an epoch")
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args()
-    full = complete(config(args.steps, args.batch_size, 2))
+    set_flags()  # as train.py does
+    made = config(args.network, args.steps, args.batch_size)
+    full = complete(made.copy_and_resolve_references())
     runner, loaders, _ = assembly.build_runner(full, Path("unused"), validate=False)
     parallel = Parallel()
     host = loaders["train"].batches
@@ -103,8 +110,8 @@ def main() -> None:
         state, seconds = bare_epoch(runner.train_step, state, batches, runner.key)
         bare.append(seconds)
         with tempfile.TemporaryDirectory() as folder:
-            jaxcls.train_model(config(args.steps, args.batch_size, 2), Path(folder) / "work")
-        epochs.append(EpochTimer.seconds[-1])  # the first one compiles
+            jaxcls.train_model(made.copy_and_resolve_references(), Path(folder) / "work")
+        epochs.append(EpochTimer.seconds[-1])
     rows = {"bare step": min(bare), "epoch of train.py": min(epochs)}
     print("| | images/s | all rounds |\n|---|--:|---|")
     for (name, best), all_seconds in zip(rows.items(), (bare, epochs), strict=True):

@@ -118,16 +118,14 @@ def _fetch(storage: Any, name: str, path: Path) -> None:
 
 
 def _storage(address: str) -> tuple[Any, str]:
-    """Fsspec's file system for an address, and the path in it."""
+    """The file system of fsspec's for an address, and the path in it."""
     import fsspec
-    from fsspec.implementations.local import LocalFileSystem
 
+    options = {"auto_mkdir": True} if address.startswith("file:") else {}  # folders come by themselves, as in a bucket
     try:
-        storage, path = fsspec.core.url_to_fs(address)
+        storage, path = fsspec.core.url_to_fs(address, **options)
     except (ValueError, ImportError) as error:
         raise UserError(f"{address}: {error}") from error
-    if isinstance(storage, LocalFileSystem):
-        storage.auto_mkdir = True  # as if there were no folders, as in a bucket
     return storage, path.rstrip("/")
 
 
