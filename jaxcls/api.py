@@ -57,9 +57,9 @@ def train_model(
     compilation.prepare(config["compilation_cache"])
     with ExitStack() as stack:
         stack.callback(close_log)
-        workdir = stack.enter_context(opened(workdir))
+        given, workdir = workdir, stack.enter_context(opened(workdir))
         own = config["resume_from"] and locate(config["resume_from"])[0] == workdir
-        check_free(workdir, continues=bool(resume or own))
+        check_free(workdir, continues=bool(resume or own), given=given)
         stack.enter_context(stopping.continuable(resume and has_checkpoint(workdir)))
         runner, loaders, config = assembly.build_runner(config, workdir, validate, load_teacher(config))
         for loader in loaders.values():

@@ -75,7 +75,7 @@ def _send_rest(copy: object_storage.Copy, address: str, ended: threading.Event, 
     return None
 
 
-def check_free(workdir: Path, continues: bool) -> None:
+def check_free(workdir: Path, continues: bool, given: str | os.PathLike | None = None) -> None:
     """Refuses a folder in which another process trains, or whose checkpoints a new run would mix with its own.
 
     What a run left that ended before its first checkpoint is no hindrance.
@@ -83,12 +83,13 @@ def check_free(workdir: Path, continues: bool) -> None:
     Args:
         workdir: perhaps not there yet.
         continues: whether the run goes on with what is there.
+        given: what the user calls it, for the message; None: by its path.
 
     Raises:
         UserError: it is not free.
     """
     if not continues and has_checkpoint(workdir):
-        raise UserError(f"{workdir} holds a run already; continue it with --resume, or give another --workdir")
+        raise UserError(f"{given or workdir} holds a run already; continue it with --resume, or give another --workdir")
     if workdir.is_dir() and is_first():
         with held(workdir):
             pass

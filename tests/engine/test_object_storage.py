@@ -67,7 +67,7 @@ def test_a_run_goes_on_another_machine(bucket, tmp_path):
     assert there == local_files(runner.work_dir)
     assert not any(name.startswith("interrupted") for name in files(bucket))
     another_machine()
-    with pytest.raises(UserError, match="holds a run already; continue it with --resume"):
+    with pytest.raises(UserError, match=f"^{RUN} holds a run already; continue it with --resume"):
         tiny.train(RUN)
 
 
