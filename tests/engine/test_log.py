@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import shutil
 
 import pytest
@@ -36,6 +37,14 @@ def test_what_comes_before_the_file_is_in_it(tmp_path, capsys):
     shown = capsys.readouterr().err
     assert shown.count("early\n") == 1
     assert "why" not in shown
+
+
+def test_the_first_message_of_a_process_is_in_the_file_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("jaxcls"), "handlers", [])
+    get_logger().warning("the first")
+    open_log(tmp_path / "a.log")
+    assert lines(tmp_path / "a.log") == ["WARNING - the first"]
+    close_log()
 
 
 def test_a_quiet_terminal_hears_of_warnings(tmp_path, capsys):

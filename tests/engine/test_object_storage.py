@@ -87,6 +87,9 @@ def test_all_that_reads_a_run_or_weights_reads_it_there(bucket, tmp_path):
     assert numbers[0] == numbers[1]
     arrays = export_state_dict(model.classifier, jax.tree.map(np.asarray, model.variables))
     bucket.put_file(str(write_file(tmp_path / "weights.safetensors", arrays, {})), "/bucket/weights.safetensors")
+    more = tiny.train(tmp_path / "more", resume_from=RUN, runner={"max_epochs": 3}, **SAVING)
+    assert more.iter == 24
+    assert {line["epoch"] for line in Log(tmp_path / "more").lines if line["mode"] == "train"} == {3}
     for given in (RUN, "memory://bucket/weights.safetensors"):
         still = {"load_from": given, "runner": {"max_epochs": 1}, "optimizer": {"type": "SGD", "lr": 1e-30}}
         tuned = tiny.train(tmp_path / given[-3:], **still)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jaxcls.convert.fetch import local
 from jaxcls.data.sources.files import some
 from jaxcls.engine.checkpoints.loading import read_notes
-from jaxcls.engine.checkpoints.storage import Checkpoints, numbered, restore_checkpoint, restore_into
+from jaxcls.engine.checkpoints.storage import Checkpoints, numbered, read_newest, restore_checkpoint, restore_into
 from jaxcls.engine.checkpoints.weights import load_for_tuning
 from jaxcls.engine.runner import Runner
 from jaxcls.errors import UserError
-from jaxcls.paths import expand
 
 
 def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
@@ -30,7 +30,7 @@ def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
     assert runner.checkpoints is not None
     found = runner.checkpoints.restore_newest() if resume else None
     if found is None and resume_from:
-        found = _restore_from(expand(resume_from), runner.checkpoints)
+        found = _restore_from(local(resume_from), runner.checkpoints)
     if found is None:
         return False
     arrays, meta = found
@@ -42,8 +42,7 @@ def continue_run(runner: Runner, resume: bool, resume_from: str | None) -> bool:
 
 def _restore_from(path: Path, own: Checkpoints) -> tuple[dict, dict]:
     if not path.name.isdecimal():
-        source = own if path == own.workdir else Checkpoints(path)
-        found = source.restore_newest()
+        found = own.restore_newest() if path == own.workdir else read_newest(path)[0]
         if found is None:
             raise UserError(f"resume_from: {path} holds no checkpoint")
         return found

@@ -192,31 +192,12 @@ class Checkpoints:
         Raises:
             UserError: there are some, and none can be read.
         """
-        failed = []
-        for folder in self._newest_first():
-            try:
-                arrays, meta = restore_checkpoint(folder)
-            except UserError as error:
-                get_logger().warning("%s; trying the one before", error)
-                failed.append(folder)
-                continue
+        found, failed = read_newest(self.workdir)
+        if found is not None:
             self._set_aside(failed)
-            self.best = meta["best"]
+            self.best = found[1]["best"]
             self._write_best()
-            return arrays, meta
-        if failed:
-            names = ", ".join(f"{folder.parent.name}/{folder.name}" for folder in failed)
-            raise UserError(f"no checkpoint in {self.workdir} can be read ({names})")
-        return None
-
-    def _newest_first(self) -> Iterator[Path]:
-        """What there is to continue from: an interrupted run's checkpoint is newer than those that it has passed."""
-        interrupted = numbered(self.workdir / INTERRUPTED)
-        regular = numbered(self.directory)
-        while interrupted and regular and _iteration(regular[-1]) > _iteration(interrupted[-1]):
-            yield regular.pop()
-        yield from reversed(interrupted)
-        yield from reversed(regular)
+        return found
 
     def _set_aside(self, folders: Sequence[Path]) -> None:
         if not folders:
@@ -229,6 +210,35 @@ class Checkpoints:
                 folder.rename(target)
         self._manager.close()
         self._manager = self._open()  # it has read at its start which there are
+
+
+def read_newest(workdir: Path) -> tuple[tuple[dict[str, Any], dict[str, Any]] | None, list[Path]]:
+    """The newest checkpoint that can be read, as (arrays, meta), and the newer ones that cannot; changes nothing.
+
+    Raises:
+        UserError: there are some, and none can be read.
+    """
+    failed: list[Path] = []
+    for folder in _newest_first(workdir):
+        try:
+            return restore_checkpoint(folder), failed
+        except UserError as error:
+            get_logger().warning("%s; trying the one before", error)
+            failed.append(folder)
+    if failed:
+        names = ", ".join(f"{folder.parent.name}/{folder.name}" for folder in failed)
+        raise UserError(f"no checkpoint in {workdir} can be read ({names})")
+    return None, failed
+
+
+def _newest_first(workdir: Path) -> Iterator[Path]:
+    """What there is to continue from: an interrupted run's checkpoint is newer than those that it has passed."""
+    interrupted = numbered(workdir / INTERRUPTED)
+    regular = numbered(workdir / FOLDER)
+    while interrupted and regular and _iteration(regular[-1]) > _iteration(interrupted[-1]):
+        yield regular.pop()
+    yield from reversed(interrupted)
+    yield from reversed(regular)
 
 
 def numbered(folder: Path) -> list[Path]:

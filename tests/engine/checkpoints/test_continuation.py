@@ -194,6 +194,17 @@ def test_resume_from_another_work_directory(by_epochs, tmp_path):
         jaxcls.train_model(config_of(resume_from=str(source)), by_epochs[1])
 
 
+def test_a_run_that_another_one_goes_on_from_stays_as_it_is(tmp_path):
+    source = tmp_path / "source"
+    jaxcls.train_model(config_of(evaluation__save_best="auto"), source)
+    (source / "checkpoints" / "9").mkdir()  # damaged
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    runner = jaxcls.train_model(config_of(resume_from=str(source), runner__max_epochs=3), tmp_path / "work")
+    assert runner.epoch == 3
+    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
+    assert (source / "checkpoints" / "9").is_dir()
+
+
 def test_fine_tuning_leaves_a_head_that_differs(by_epochs, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(get_logger(), "propagate", True)
     head = {"type": "StackedLinearClsHead", "num_classes": 10, "in_channels": 16, "mid_channels": [16]}
@@ -248,6 +259,13 @@ def test_a_pretrained_backbone(by_epochs, tmp_path):
     message = r"model\.backbone\.init_cfg: checkpoint .*/1 has no name after prefix='body'; .*Allowed: backbone, head"
     with pytest.raises(UserError, match=message):
         jaxcls.train_model(config_of(model__backbone__init_cfg=init_cfg), tmp_path / "new")
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_nothing_to_resume_from(tmp_path, resume):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty holds no checkpoint"):
+        jaxcls.train_model(config_of(resume_from=str(tmp_path / "empty")), tmp_path / "work", resume=resume)
 
 
 def test_position_is_json(by_epochs):

@@ -12,7 +12,7 @@ import jaxcls
 from jaxcls.convert import export_state_dict
 from jaxcls.convert.recognise import rename_back
 from jaxcls.convert.writers import write_file
-from jaxcls.engine.checkpoints.loading import read_notes
+from jaxcls.engine.checkpoints.loading import choose, read_notes
 from jaxcls.engine.checkpoints.storage import Checkpoints
 from jaxcls.engine.checkpoints.weights import load_for_tuning, load_pretrained
 from jaxcls.engine.log import get_logger
@@ -107,6 +107,14 @@ def test_all_that_does_not_fit_is_named(network, tmp_path):
 )
 def test_classes_that_a_file_names(network, tmp_path, meta, notes):
     assert read_notes(write_file(tmp_path / "x.pth", network[2], meta)) == notes
+
+
+def test_averages_that_a_checkpoint_does_not_have():
+    averaged, raw = {"params": {"a": np.zeros(2)}}, {"params": {"a": np.ones(2)}}
+    assert [choose(averaged, raw, weights, "it") is averaged for weights in (None, "ema", "raw")] == [True, True, False]
+    assert choose(raw, raw, None, "it") is raw
+    with pytest.raises(UserError, match="weights='ema': it holds no averaged weights"):
+        choose(raw, raw, "ema", "it")
 
 
 def test_nothing_there(network, tmp_path):

@@ -20,7 +20,7 @@ from jaxcls.engine.hooks import (
 )
 from jaxcls.engine.hooks.evaluation import monitored
 from jaxcls.engine.hooks.hook import priority_value
-from jaxcls.engine.log import open_log
+from jaxcls.engine.log import get_logger, open_log
 from jaxcls.engine.runner import EpochBasedRunner, IterBasedRunner
 from jaxcls.errors import UserError
 from jaxcls.metrics import Number
@@ -215,6 +215,12 @@ def test_checkpoints_by_interval(tmp_path, arguments, expected):
     assert runner.checkpoints.max_to_keep == 2
 
 
+@pytest.mark.parametrize(("kept", "expected"), [(-1, None), (0, None), (1, 1)])
+def test_how_many_checkpoints_stay(tmp_path, kept, expected):
+    runner = run(tmp_path, (CheckpointHook(max_keep_ckpts=kept), "NORMAL"), *logging(9))[0]
+    assert runner.checkpoints.max_to_keep == expected
+
+
 @pytest.mark.parametrize(
     ("arguments", "epochs"),
     [({}, 5), ({"interval": 2}, 2), ({"start": 3}, 3), ({"start": 2, "interval": 2}, 2)],
@@ -224,13 +230,18 @@ def test_evaluations_by_interval(tmp_path, arguments, epochs):
     assert len([line for line in lines[1:] if line["mode"] == "val"]) == epochs
 
 
-def test_the_best_is_noted_and_saved(tmp_path):
+def test_the_best_is_noted_and_saved(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(get_logger(), "propagate", True)
     scores = [0.0, 50.0, math.nan, 50.0, 40.0]
     hook = EvalHook(Evaluator(scores), save_best="auto")
     runner = run(tmp_path, (CheckpointHook(interval=4), "NORMAL"), (hook, "LOW"), *logging(9), max_epochs=5)[0]
     # a score of 0 counts, NaN never does, and the older of two equal ones stays
     assert runner.checkpoints.best == {"number": 2, "metric": "accuracy_top-1", "score": 50.0}
     assert runner.checkpoints.numbers == [1, 2, 4, 5]
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Best")]
+    assert said == [
+        f"Best accuracy_top-1 is {score}.0000 at {n} epoch, checkpoint {n}" for n, score in ((1, 0), (2, 50))
+    ]
 
 
 def test_smaller_losses_are_better(tmp_path):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxcls.engine.hooks import EvalHook, Hook, IterTimerHook, LoggerHook
 from jaxcls.engine.hooks.hook import STAGES
+from jaxcls.engine.hooks.logger import _device_memory
 from jaxcls.engine.log import open_log
 from jaxcls.engine.runner import EpochBasedRunner, IterBasedRunner
 from tests.engine.hooks.test_hooks import Checkpoints, Evaluator, logging
@@ -63,6 +67,24 @@ def test_numbers_of_iterations_are_in_their_next_line(tmp_path, stage, own, prio
     late = stage == "after_train_iter" and priority == "LOWEST"  # behind the loggers: in the line of the next time
     expected = [with_own(line, own[i] - late) if i in own else line for i, line in enumerate(TRAINED)]
     assert lines_of(tmp_path, (Putting(stage), priority)) == expected
+
+
+def test_what_comes_after_an_epochs_last_line_is_in_no_average(tmp_path):
+    runner, losses = runner_for(tmp_path, checkpoints=Checkpoints(), timestamp="now"), itertools.count(1)
+    runner.train_step = lambda state, batch, key: (state, {"loss": np.float32(next(losses))})
+    for hook, priority in logging(3):
+        runner.register_hook(hook, priority)
+    open_log(tmp_path / "now.log")
+    runner.run({"train": Training(4)})
+    lines = [json.loads(line) for line in (tmp_path / "now.log.json").read_text().splitlines()[1:]]
+    assert [line["loss"] for line in lines] == [2.0, 6.0]  # of iterations 1 to 3 and 5 to 7
+
+
+@pytest.mark.parametrize("memory", [None, 3 * 2**20 + 5])
+def test_peak_memory_of_the_device(monkeypatch, memory):
+    stats = None if memory is None else {"peak_bytes_in_use": memory}
+    monkeypatch.setattr(jax, "local_devices", lambda: [SimpleNamespace(memory_stats=lambda: stats)])
+    assert _device_memory() == (None if memory is None else 3)
 
 
 @pytest.mark.parametrize("evaluated", [False, True])

@@ -7,13 +7,24 @@ import json
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import jax
 import pytest
 
+from jaxcls.engine.hooks import ReportHook
+from jaxcls.errors import UserError
 from tests.engine import tiny
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "hooks.md"
+
+
+def test_a_report_is_of_one_process(monkeypatch):
+    runner = SimpleNamespace(work_dir="work_dirs/a")
+    ReportHook().check(runner)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(UserError, match=r"several processes writes no report; .*jaxcls\.tools\.report work_dirs/a"):
+        ReportHook().check(runner)
 
 
 @pytest.fixture

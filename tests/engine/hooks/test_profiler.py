@@ -26,6 +26,13 @@ def test_chosen_iterations_are_traced(tmp_path):
     assert len(events) > 100  # what the devices did in them
 
 
+def test_chosen_epochs_are_traced(tmp_path):
+    path = tmp_path / "trace.json"
+    train(tmp_path / "work", {"type": "ProfilerHook", "profile_iters": 1, "json_trace_path": str(path)})
+    steps = [event for event in json.loads(path.read_text())["traceEvents"] if event.get("name") == "train"]
+    assert sorted(int(event["args"]["step_num"]) for event in steps) == list(range(8))  # of sixteen
+
+
 def fake(**attributes):
     return SimpleNamespace(**{"by_epoch": True, "epoch": 0, "iter": 0, "max_epochs": 2, "max_iters": 16, **attributes})
 

@@ -33,6 +33,12 @@ def test_no_share_of_what_is_not_given(tmp_path):
     assert all("utilisation" not in line for line in lines_of(tmp_path))
 
 
+def test_a_run_by_iterations(tmp_path):
+    runner = {"type": "IterBasedRunner", "max_iters": 6}
+    tiny.train(tmp_path, {"type": "ThroughputHook", "peak_tflops": 0.5}, runner=runner)
+    assert [line["iter"] for line in lines_of(tmp_path) if line["images_per_second"] > 0] == [3, 6]
+
+
 @pytest.mark.parametrize("peak", [0, -1.0, float("nan")])
 def test_a_peak_is_positive(peak):
     with pytest.raises(UserError, match=r"peak_tflops=.*: expected a positive number"):

@@ -91,6 +91,13 @@ def test_cyclic_rates_of_the_defaults_are_mmcvs():
     np.testing.assert_allclose(actual[29], cosine(10 * BASE, 1e-4 * BASE, 17 / 18), rtol=1e-5)
 
 
+def test_one_cycle_of_the_defaults_is_mmcvs():
+    actual = rates(
+        {"policy": "OneCycle", "max_lr": 0.5}
+    )  # a 25th at first, the most at 0.3 * 30 - 1, 1e-4 of the first
+    np.testing.assert_allclose(actual[[0, 8, 29]], [0.02, 0.5, 0.02e-4], rtol=1e-4)
+
+
 def test_one_cycle_in_three_phases():
     config = {"policy": "OneCycle", "max_lr": 0.5, "pct_start": 0.4, "three_phase": True, "final_div_factor": 10}
     actual = rates(config)  # phases end at 11, 22 and 29

@@ -8,7 +8,7 @@ import pytest
 from jaxcls.engine.hooks import Hook, TextLoggerHook
 from jaxcls.engine.hooks.hook import STAGES
 from jaxcls.engine.log import get_logger
-from jaxcls.engine.runner import EpochBasedRunner
+from jaxcls.engine.runner import EpochBasedRunner, IterBasedRunner
 from jaxcls.engine.runner.hook_list import HookList
 from jaxcls.errors import UserError
 
@@ -75,6 +75,26 @@ def test_every_call_comes_in_the_originals_order(golden, tmp_path):
         loaders = {"train": Training(run["train_iters"]), "val": Counting(run["val_iters"])}
         runner.run(loaders, run["workflow"])
         assert calls == run["calls"]
+
+
+class Epochs(Hook):
+    """What mmcv/runner/iter_based_runner.py calls around the whole of a run."""
+
+    def __init__(self):
+        self.calls = []
+
+    def before_epoch(self, runner):
+        self.calls.append(("before", runner.iter))
+
+    def after_epoch(self, runner):
+        self.calls.append(("after", runner.iter))
+
+
+def test_a_run_by_iterations_is_one_epoch(tmp_path):
+    runner, hook = runner_for(tmp_path, 3, IterBasedRunner), Epochs()
+    runner.register_hook(hook)
+    runner.run({"train": Training(4)})
+    assert hook.calls == [("before", 0), ("after", 3)]
 
 
 class Failing(Hook):
