@@ -53,7 +53,7 @@ CASES = [(name, Parallel("jit")) for name in SHARDED] + [
 
 @pytest.mark.parametrize(("name", "parallel"), CASES)
 def test_a_training_step(name, parallel, monkeypatch):
-    monkeypatch.setattr(parallel_module, "_MIN_SHARDED_SIZE", 1)
+    monkeypatch.setattr(parallel_module, "MIN_SHARDED_SIZE", 1)
     made, data, tx = classifier(name, **stable(name, monkeypatch)), batch(name), optax.sgd(0.1)
     variables = filled(made, data["image"])
 

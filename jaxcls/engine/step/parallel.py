@@ -25,7 +25,7 @@ from jaxcls.errors import UserError, close_names
 
 MODES = ("pmap", "shard_map", "jit")
 # below this size, spreading a parameter costs more than it saves
-_MIN_SHARDED_SIZE = 4096
+MIN_SHARDED_SIZE = 4096
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Parallel:
     def _leaf_sharding(self, shape: tuple[int, ...]) -> NamedSharding:
         """Over the largest axis that the devices divide; whole where there is none, or the leaf is small."""
         axes = [axis for axis, size in enumerate(shape) if size % len(self.devices) == 0]
-        if not axes or np.prod(shape) < _MIN_SHARDED_SIZE:
+        if not axes or np.prod(shape) < MIN_SHARDED_SIZE:
             return self.replicated
         axis = max(axes, key=lambda axis: shape[axis])
         return NamedSharding(self.mesh, P(*(None,) * axis, BATCH_AXIS))

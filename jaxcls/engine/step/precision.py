@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +15,13 @@ from jax import Array
 from jaxcls import collectives
 from jaxcls.arguments import unknown_keys
 from jaxcls.builder import construct
+from jaxcls.engine.step.parallel import MIN_SHARDED_SIZE
 from jaxcls.errors import UserError, close_names, refuse
 
 PyTree = Any
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 DYNAMIC = {"init_scale": 65536.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}
+_SMALL = 2**16
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,21 @@ class Precision:
 
 
 def all_finite(tree: PyTree) -> Array:
-    """Whether all values of all leaves are finite, a bool scalar."""
-    return jax.tree.reduce(jnp.logical_and, jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), tree))
+    """Whether all values of all leaves are finite, a bool scalar.
+
+    Small leaves are looked at in one piece: each one alone would take XLA some 10 ms to compile, of ResNet-50 1.5 of
+    8 s. Where no axis is bound, larger ones may lie in parts on several devices, and stay there.
+    """
+    limit = _SMALL if collectives.axis_is_bound() else MIN_SHARDED_SIZE - 1
+    small: dict[Any, list[Array]] = {}
+    pieces = []
+    for leaf in jax.tree.leaves(tree):
+        if leaf.size <= limit:
+            small.setdefault(leaf.dtype, []).append(leaf.reshape(-1))
+        else:
+            pieces.append(leaf)
+    pieces += map(jnp.concatenate, small.values())
+    return functools.reduce(jnp.logical_and, (jnp.all(jnp.isfinite(piece)) for piece in pieces), jnp.bool_(True))
 
 
 def build_precision(config: str | Mapping[str, Any]) -> Precision:

@@ -6,8 +6,10 @@ All are called as `layer(x, train)`, so that a block need not know which one it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
@@ -52,7 +54,39 @@ class Norm(nn.Module):
 
 
 def _normalise(x: Array, mean: Array, var: Array, eps: float, scale: Array, bias: Array) -> Array:
-    return (x.astype(jnp.float32) - mean) * (lax.rsqrt(var + eps) * scale) + bias
+    return _affine(x.astype(jnp.float32), mean, lax.rsqrt(var + eps) * scale, bias)
+
+
+# Where the statistics are the batch's own, autodiff's gradient takes four sums over all pixels. In these forms of the
+# derivatives, which hold for every order, it takes two, and a third of the time on a CPU.
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _moments(x: Array, axes: tuple[int, ...], keepdims: bool) -> tuple[Array, Array]:
+    """Mean and biased variance along some axes."""
+    mean = jnp.mean(x, axes, keepdims=keepdims)
+    # Two passes: the mean of squares less the square of the mean loses digits that some training runs need.
+    return mean, jnp.mean(lax.square(x - mean), axes, keepdims=keepdims)
+
+
+@_moments.defjvp
+def _moments_tangents(axes, keepdims, primals, tangents):  # type: ignore[no-untyped-def]
+    (x,), (dx,) = primals, tangents
+    mean, var = _moments(x, axes, keepdims)
+    d_mean, half = (jnp.mean(value, axes, keepdims=keepdims) for value in (dx, (x - mean) * dx))
+    return (mean, var), (d_mean, 2 * half)  # the mean of x - mean is 0, and so what d_mean adds
+
+
+@jax.custom_jvp
+def _affine(x: Array, mean: Array, factor: Array, bias: Array) -> Array:
+    return (x - mean) * factor + bias
+
+
+@_affine.defjvp
+def _affine_tangents(primals, tangents):  # type: ignore[no-untyped-def]
+    x, mean, factor, _ = primals
+    dx, d_mean, d_factor, d_bias = tangents
+    return _affine(*primals), dx * factor + (x - mean) * d_factor + (d_bias - d_mean * factor)
 
 
 class BatchNorm(Norm):
@@ -98,9 +132,8 @@ class BatchNorm(Norm):
     def _batch_statistics(self, x: Array) -> tuple[Array, Array, int]:
         """Mean (C,), biased variance (C,) and the number of values behind each."""
         axes = tuple(range(x.ndim - 1))
-        count, mean = x.size // x.shape[-1], jnp.mean(x, axes)
-        # Two passes: the mean of squares less the square of the mean loses digits that some training runs need.
-        var = jnp.mean(lax.square(x - mean), axes)
+        count = x.size // x.shape[-1]
+        mean, var = _moments(x, axes, False)
         if self.sync:  # one exchange, and no difference of large numbers: each device's mean and variance
             gathered = collectives.all_gather(jnp.stack([mean, var]))
             means, variances = gathered[:, 0], gathered[:, 1]
@@ -159,8 +192,7 @@ class InstanceNorm(Norm):
         ones, zeros = jnp.ones(channels), jnp.zeros(channels)
         scale, bias = self.scale_and_bias(channels) if self.affine else (ones, zeros)
         values = x.astype(jnp.float32)
-        mean = jnp.mean(values, axes, keepdims=True)
-        var = jnp.mean(lax.square(values - mean), axes, keepdims=True)
+        mean, var = _moments(values, axes, True)
         return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxcls.errors import UserError
 from jaxcls.models.layers import BatchNorm, GroupNorm, LayerNorm, build_norm
-from jaxcls.models.layers.norm import InstanceNorm
+from jaxcls.models.layers.norm import InstanceNorm, _affine, _moments
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 3, 8)).astype(np.float32)
 
@@ -83,6 +83,34 @@ def test_instance_norm_by_definition():
     params = {"scale": np.arange(8, dtype=np.float32), "bias": np.ones(8, np.float32)}
     y = build_norm({"type": "IN2d", "affine": True}).apply({"params": params}, X)
     np.testing.assert_allclose(y, expected * np.arange(8) + 1, atol=2e-4)
+
+
+@pytest.mark.parametrize(("axes", "keepdims"), [((0, 1, 2), False), ((1, 2), True)])
+def test_derivatives_of_all_orders_are_those_of_the_definition(axes, keepdims):
+    """Of values far from zero, in float64: reverse, reverse of reverse, forward of reverse."""
+
+    def by_parts(x, scale, bias):
+        mean, var = _moments(x, axes, keepdims)
+        return _affine(x, mean, scale * jax.lax.rsqrt(var + 1e-5), bias)
+
+    def by_definition(x, scale, bias):
+        mean = x.mean(axes, keepdims=True)
+        var = ((x - mean) ** 2).mean(axes, keepdims=True)
+        return (x - mean) / jnp.sqrt(var + 1e-5) * scale + bias
+
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(0)
+        inputs = jnp.asarray(rng.normal(3.0, 1.0, (3, 4, 5, 2))), jnp.asarray([0.7, -1.3]), jnp.asarray([0.2, 0.1])
+        along = jax.tree.map(lambda leaf: jnp.asarray(rng.standard_normal(leaf.shape)), inputs)
+        found, expected = (derivatives(function, inputs, along) for function in (by_parts, by_definition))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), found, expected)
+
+
+def derivatives(function, inputs, along):
+    """The gradient of a loss that is not linear, and the product of its second derivatives with a vector, twice."""
+    gradient = jax.grad(lambda *inputs: jnp.sum(jnp.sin(function(*inputs))), argnums=(0, 1, 2))
+    product = jax.grad(lambda inputs: sum(jnp.vdot(a, b) for a, b in zip(gradient(*inputs), along, strict=True)))
+    return gradient(*inputs), product(inputs), jax.jvp(lambda *inputs: gradient(*inputs), inputs, along)[1]
 
 
 def test_messages():
