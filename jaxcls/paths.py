@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from jaxcls.errors import UserError
 
@@ -29,6 +29,8 @@ def expand(path: str | os.PathLike) -> Path:
             f"{path}: an address, where a path on this machine is expected; train.py's --workdir and what reads a run "
             f"take addresses of object storage ({', '.join(f'{scheme}://' for scheme in STORAGES)})"
         )
+    if isinstance(path, PurePath) and text.partition(":/")[0] in STORAGES:
+        raise UserError(f"{path}: a Path makes one slash of the two of an address; give it as a text")
     if text.startswith("~"):
         raise UserError(f"{path}: there is no user {text[1:].partition('/')[0]!r}")
     if unset := re.search(r"\$(?:\w+|\{\w+\})", text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import fsspec
 import jax
@@ -240,6 +241,10 @@ def test_several_processes_are_refused(bucket, monkeypatch):
         ),
         (lambda: expand("https://a.org/x.png"), "an address, where a path on this machine is expected"),
         (lambda: tiny.train("gss://bucket/run"), "gss://bucket/run: an address"),
+        (
+            lambda: tiny.train(Path("gs://bucket/run")),
+            "gs:/bucket/run: a Path makes one slash of the two of an address",
+        ),
     ],
 )
 def test_messages(bucket, read, message):
