@@ -170,9 +170,8 @@ class GroupNorm(Norm, kw_only=True):
             raise UserError(f"norm_cfg: {channels} channels do not split into num_groups={self.num_groups}")
         scale, bias = self.scale_and_bias(channels)
         values = x.astype(jnp.float32).reshape(x.shape[0], -1, self.num_groups, channels // self.num_groups)
-        mean = jnp.mean(values, (1, 3), keepdims=True)
-        var = jnp.mean(lax.square(values - mean), (1, 3), keepdims=True)
-        y = (values - mean) * lax.rsqrt(var + self.eps)
+        mean, var = _moments(values, (1, 3), True)
+        y = _normalise(values, mean, var, self.eps, jnp.ones(()), jnp.zeros(()))
         return (y.reshape(x.shape) * scale + bias).astype(x.dtype)
 
 
