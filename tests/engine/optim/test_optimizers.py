@@ -143,8 +143,10 @@ CASES = [
     ("SGD", sgd, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
     ("SGD", sgd, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "dampening": 0.3}),
     ("SGD", sgd, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),
+    ("Adam", adam, {"lr": 0.01}),
     ("Adam", adam, {"lr": 0.01, "weight_decay": 0.1, "betas": (0.8, 0.95), "eps": 1e-6}),
     ("Adam", adam, {"lr": 0.01, "weight_decay": 0.1, "betas": (0.8, 0.6), "amsgrad": True}),
+    ("AdamW", adamw, {"lr": 0.01}),
     ("AdamW", adamw, {"lr": 0.01, "betas": (0.8, 0.95)}),
     ("AdamW", adamw, {"lr": 0.01, "weight_decay": 0.1, "betas": (0.8, 0.6), "eps": 0.1, "amsgrad": True}),
     ("RMSprop", rmsprop, {"lr": 0.01}),
@@ -157,6 +159,7 @@ CASES = [
     ("Adan", adan, {"lr": 0.01}),
     ("Adan", adan, {"lr": 0.01, "weight_decay": 0.5}),
     ("Adan", adan, {"lr": 0.01, "weight_decay": 0.5, "no_prox": True}),
+    ("Lion", lion, {"lr": 0.01}),
     ("Lion", lion, {"lr": 0.01, "weight_decay": 0.1}),
 ]
 

@@ -98,6 +98,11 @@ def test_one_cycle_of_the_defaults_is_mmcvs():
     np.testing.assert_allclose(actual[[0, 8, 29]], [0.02, 0.5, 0.02e-4], rtol=1e-4)
 
 
+def test_flat_cosine_annealing_begins_at_three_quarters():
+    actual = rates({"policy": "FlatCosineAnnealing", "min_lr": 0, "by_epoch": False})
+    np.testing.assert_allclose(actual[[0, 22, 26]], [BASE, BASE, cosine(BASE, 0, 4 / 8)], rtol=1e-5)
+
+
 def test_one_cycle_in_three_phases():
     config = {"policy": "OneCycle", "max_lr": 0.5, "pct_start": 0.4, "three_phase": True, "final_div_factor": 10}
     actual = rates(config)  # phases end at 11, 22 and 29

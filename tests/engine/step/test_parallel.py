@@ -105,6 +105,16 @@ def test_evaluation_is_exact_with_padding(setting, mode):
     np.testing.assert_allclose(log_vars["loss"], np.mean(losses[:21]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_on_the_devices_already_stays_there(mode):
+    all_of_them, half = Parallel(mode, jax.devices()[:8]), Parallel(mode, jax.devices()[:4])
+    placed = all_of_them.place_state({"a": np.zeros((8, 1024), np.float32)})
+    assert all_of_them.place_state(placed) is placed
+    moved = half.place_state(placed)
+    assert moved is not placed
+    assert len(moved["a"].sharding.device_set) == 4
+
+
 def test_messages():
     with pytest.raises(UserError, match="parallel: 'pmab'; did you mean 'pmap'"):
         Parallel("pmab")
