@@ -14,7 +14,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +42,7 @@ def seconds_to_compile(column: str) -> float:
     return first - min(later)
 
 
-def seconds(step, wait) -> float:  # type: ignore[no-untyped-def]
+def seconds(step: Callable[[], Any], wait: Callable[[Any], Any]) -> float:
     start = time.perf_counter()
     wait(step())
     return time.perf_counter() - start

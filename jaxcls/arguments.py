@@ -15,8 +15,8 @@ from typing import Any, Literal
 from jaxcls.errors import close_names
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "True or False", type(None): "None"}
-LARGEST_SEED = 2**32 - 1  # NumPy and scikit-learn take no larger one, JAX leaves out the bits above
 _PLURALS = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts", "a dict": "dicts"}
+LARGEST_SEED = 2**32 - 1  # NumPy and scikit-learn take no larger one, JAX leaves out the bits above
 
 
 def unknown_keys(given: Iterable[str], allowed: Iterable[str], where: str, owner: str = "") -> list[str]:

@@ -14,6 +14,8 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -41,7 +43,7 @@ class Copy:
     """
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        self._address = address
         self._storage, self._root = _storage(address)
         self.folder = Path(tempfile.mkdtemp(prefix="jaxcls-")) / PurePosixPath(self._root).name
         self.folder.mkdir()
@@ -56,49 +58,55 @@ class Copy:
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def pull(self) -> bool:
-        """Makes the copy what the run is; what it has already is not read again.
-
-        Returns:
-            whether a run is there.
+    def pull(self) -> None:
+        """Makes the copy what the run is, empty where none is there; what it has already is not read again.
 
         Raises:
             UserError: it cannot be read.
         """
-        try:
+        with _refusing(self._address, "read"):
             self._storage.invalidate_cache()
             exists = self._storage.exists(self._at(MANIFEST))
             files = json.loads(self._storage.cat_file(self._at(MANIFEST)))["files"] if exists else {}
+            if outside := [name for name in files if ".." in PurePosixPath(name).parts or name.startswith("/")]:
+                raise ValueError(f"{MANIFEST} lists what is not in the run: {', '.join(outside)}")
             for name, version in files.items():
                 if self._there.get(name) != version:
                     _fetch(self._storage, self._at(name), self.folder / name)
                     os.utime(self.folder / name, ns=(version[1], version[1]))
-        except Exception as error:  # each kind of storage has errors of its own
-            raise UserError(f"{self.address} cannot be read: {type(error).__name__}: {error}") from error
         for name in self._there.keys() - files.keys():
             (self.folder / name).unlink(missing_ok=True)
         self._there = files
-        return exists
 
     def push(self) -> None:
         """Makes the run what the copy is, but for what is being written there.
 
         Raises:
-            Exception: what the storage raises, or a file that went away meanwhile; the next call does the rest.
+            UserError: it cannot be written, or a file went away meanwhile; the next call does the rest.
         """
-        here = _files(self.folder)
-        if here == self._there:
-            return
-        for name in here.keys() - self._there.keys():
-            self._storage.put_file(str(self.folder / name), self._at(name))
-        self._storage.pipe_file(self._at(MANIFEST), json.dumps({"files": here}).encode())
-        for name in here.keys() & self._there.keys():
-            if here[name] != self._there[name]:
+        with _refusing(self._address, "written"):
+            here = _files(self.folder)
+            if here == self._there:
+                return
+            for name in here.keys() - self._there.keys():
                 self._storage.put_file(str(self.folder / name), self._at(name))
-        for name in self._there.keys() - here.keys():
-            with contextlib.suppress(FileNotFoundError):
-                self._storage.rm_file(self._at(name))
-        self._there = here
+            self._storage.pipe_file(self._at(MANIFEST), json.dumps({"files": here}).encode())
+            for name in here.keys() & self._there.keys():
+                if here[name] != self._there[name]:
+                    self._storage.put_file(str(self.folder / name), self._at(name))
+            for name in self._there.keys() - here.keys():
+                with contextlib.suppress(FileNotFoundError):
+                    self._storage.rm_file(self._at(name))
+            self._there = here
+
+
+@contextmanager
+def _refusing(address: str, done: str) -> Iterator[None]:
+    """Each kind of storage has errors of its own, which share no class but Exception: all become a UserError."""
+    try:
+        yield
+    except Exception as error:
+        raise UserError(f"{address} cannot be {done}: {type(error).__name__}: {error}") from error
 
 
 def _files(folder: Path) -> dict[str, Version]:
@@ -148,15 +156,13 @@ def fetched(address: str) -> Path:
     """
     storage, path = _storage(address)
     roots = [PurePosixPath(path), *PurePosixPath(path).parents][: _DEPTH + 1]
-    try:
+    with _refusing(address, "read"):
         root = next((root for root in roots if storage.exists(f"{root}/{MANIFEST}")), None)
         if root is None and storage.isfile(path):
             return _fetched_file(address)
-    except Exception as error:  # each kind of storage has errors of its own
-        raise UserError(f"{address} cannot be read: {type(error).__name__}: {error}") from error
     if root is None:
         raise UserError(f"{address}: neither a run nor a file is there")
-    copy = copy_of(storage.unstrip_protocol(str(root)))
+    copy = _copy(storage.unstrip_protocol(str(root)))
     copy.pull()
     return copy.folder / PurePosixPath(path).relative_to(root)
 

@@ -35,44 +35,43 @@ def opened(workdir: str | os.PathLike) -> Iterator[Path]:
     copy = object_storage.copy_of(os.fspath(workdir))
     copy.pull()
     get_logger().info("%s: the run works in %s, which is sent there every %.0f s", workdir, copy.folder, SECONDS)
-    with _sent(copy, os.fspath(workdir)):
+    with _sent(copy):
         yield copy.folder
 
 
 @contextmanager
-def _sent(copy: object_storage.Copy, address: str) -> Iterator[None]:
+def _sent(copy: object_storage.Copy) -> Iterator[None]:
+    """The copy goes to its address again and again within the block, and at its end."""
     ended = threading.Event()
 
     def send() -> None:
         while not ended.wait(SECONDS):
             try:
                 copy.push()
-            except Exception as error:  # each kind of storage has errors of its own; the next time may do
-                get_logger().warning("%s: %s: %s", address, type(error).__name__, error)
+            except UserError as error:  # the next time may do
+                get_logger().warning("%s", error)
+
+    def send_rest() -> None:
+        ended.set()
+        thread.join()
+        get_logger().info("what is left of %s is sent", copy.folder)
+        try:
+            copy.push()
+        except UserError as error:
+            copy.kept = True
+            raise UserError(f"{error}; all of the run is in {copy.folder}") from error
 
     thread = threading.Thread(target=send, name="object storage", daemon=True)
     thread.start()
     try:
         yield
     except BaseException:
-        if problem := _send_rest(copy, address, ended, thread):
-            get_logger().error("%s", problem)
+        try:
+            send_rest()
+        except UserError as error:  # beside what has ended the run
+            get_logger().error("%s", error)
         raise
-    if problem := _send_rest(copy, address, ended, thread):
-        raise UserError(problem)
-
-
-def _send_rest(copy: object_storage.Copy, address: str, ended: threading.Event, thread: threading.Thread) -> str | None:
-    """What went wrong, if anything."""
-    ended.set()
-    thread.join()
-    get_logger().info("%s: the rest is sent", address)
-    try:
-        copy.push()
-    except Exception as error:  # as above
-        copy.kept = True
-        return f"{address} cannot be written: {type(error).__name__}: {error}; all of the run is in {copy.folder}"
-    return None
+    send_rest()
 
 
 def check_free(workdir: Path, continues: bool, given: str | os.PathLike | None = None) -> None:

@@ -15,6 +15,7 @@ from jaxcls.engine.checkpoints.loading import is_file, read_notes
 from jaxcls.engine.log import get_logger
 from jaxcls.errors import UserError, did_you_mean
 from jaxcls.inference.model import Model, init_model
+from jaxcls.paths import is_stored, scheme_of
 
 
 def get_model(
@@ -77,7 +78,7 @@ def find_model(
     if config is not None:
         return init_model(config, checkpoint, deploy, weights)
     given = os.fspath(checkpoint)
-    if is_file(given):
+    if (scheme_of(given) and not is_stored(given)) or is_file(given):  # what others publish are files
         if (name := _published_as(given)) is None:
             raise UserError(
                 f"{given} is a file of weights, which does not say of what network: give --config=RECIPE, too"

@@ -157,13 +157,15 @@ def test_a_machine_may_be_lost_at_any_moment(bucket, tmp_path):
         bucket.store.update(first)
         copy._there = json.loads(first["/bucket/runs/a/manifest.json"].getvalue())["files"]
         copy._storage = Failing(bucket, call)
+        problem = None
         try:
             copy.push()
-            done = True
-        except ConnectionError:
-            done = False
+        except UserError as error:
+            problem = str(error)
+        assert problem is None or problem.endswith("cannot be written: ConnectionError: lost")
         other = object_storage.Copy(RUN)
-        assert other.pull()
+        other.pull()
+        assert any(other.folder.iterdir())
         (found,) = numbered(other.folder / "checkpoints")
         arrays, meta = restore_checkpoint(found)
         np.testing.assert_array_equal(arrays["a"], states[meta["number"]]["a"])
@@ -176,7 +178,7 @@ def test_a_machine_may_be_lost_at_any_moment(bucket, tmp_path):
             for path in copy.folder.rglob("*")
             if path.is_file()
         }
-        if done:
+        if problem is None:
             break
     assert call > 5
     assert not any("checkpoints/1/" in name for name in bucket.store)
@@ -250,6 +252,13 @@ def test_several_processes_are_refused(bucket, monkeypatch):
 def test_messages(bucket, read, message):
     with pytest.raises(UserError, match=message):
         read()
+
+
+@pytest.mark.parametrize("name", ["../x", "checkpoints/../../x", "/x"])
+def test_a_manifest_that_reaches_out_of_the_run(bucket, name):
+    bucket.pipe_file("/bucket/runs/a/manifest.json", json.dumps({"files": {name: [1, 2]}}).encode())
+    with pytest.raises(UserError, match=f"manifest.json lists what is not in the run: {name}"):
+        jaxcls.init_model(RUN)
 
 
 def test_a_manifest_that_is_none(bucket):

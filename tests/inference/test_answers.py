@@ -226,6 +226,9 @@ def test_what_a_checkpoint_can_be_called(run, tmp_path):
     export_checkpoint.export_checkpoint(run.work, file)
     with pytest.raises(UserError, match="is a file of weights, which does not say of what network: give --config"):
         find_model(file)
+    for address in ("hf://nobody/here", "https://host.invalid/x.pth"):  # nothing is fetched before that is said
+        with pytest.raises(UserError, match=f"{address} is a file of weights, which does not say of what network"):
+            find_model(address)
     model = find_model(file, run.config)
     np.testing.assert_allclose(
         scores_of(jaxcls.inference_model(model, run.paths)),

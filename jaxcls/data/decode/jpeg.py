@@ -40,9 +40,8 @@ def decode_jpeg(data: bytes, name: str, color_type: str, min_side: int | None) -
         if colors not in ("YCbCr", "Gray"):
             return None
         factor = reduction(min(height, width), min_side)
-        size = (
-            {"min_height": -(-height // factor), "min_width": -(-width // factor)} if factor > 1 else {}
-        )  # rounded up
+        rounded_up = {"min_height": -(-height // factor), "min_width": -(-width // factor)}
+        size = rounded_up if factor > 1 else {}
         upright = color_type.endswith("ignore_orientation") or not _has_exif(data)
     except (ValueError, IndexError):  # no JPEG at all, or one of a rare kind
         return None

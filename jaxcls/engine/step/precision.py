@@ -21,7 +21,7 @@ from jaxcls.errors import UserError, close_names, refuse
 PyTree = Any
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 DYNAMIC = {"init_scale": 65536.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}
-_SMALL = 2**16
+_SMALL = 2**16  # elements; more would be a copy that takes time
 
 
 @dataclass(frozen=True)

@@ -63,14 +63,16 @@ def _normalise(x: Array, mean: Array, var: Array, eps: float, scale: Array, bias
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _moments(x: Array, axes: tuple[int, ...], keepdims: bool) -> tuple[Array, Array]:
-    """Mean and biased variance along some axes."""
+    """Mean and biased variance along some axes of `x` (…), kept with size 1 or left out."""
     mean = jnp.mean(x, axes, keepdims=keepdims)
     # Two passes: the mean of squares less the square of the mean loses digits that some training runs need.
     return mean, jnp.mean(lax.square(x - mean), axes, keepdims=keepdims)
 
 
 @_moments.defjvp
-def _moments_tangents(axes, keepdims, primals, tangents):  # type: ignore[no-untyped-def]
+def _moments_tangents(
+    axes: tuple[int, ...], keepdims: bool, primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     (x,), (dx,) = primals, tangents
     mean, var = _moments(x, axes, keepdims)
     d_mean, half = (jnp.mean(value, axes, keepdims=keepdims) for value in (dx, (x - mean) * dx))
@@ -79,11 +81,14 @@ def _moments_tangents(axes, keepdims, primals, tangents):  # type: ignore[no-unt
 
 @jax.custom_jvp
 def _affine(x: Array, mean: Array, factor: Array, bias: Array) -> Array:
+    """`x` (…), and the others of shapes that spread over it, to the shape of `x`."""
     return (x - mean) * factor + bias
 
 
 @_affine.defjvp
-def _affine_tangents(primals, tangents):  # type: ignore[no-untyped-def]
+def _affine_tangents(
+    primals: tuple[Array, Array, Array, Array], tangents: tuple[Array, Array, Array, Array]
+) -> tuple[Array, Array]:
     x, mean, factor, _ = primals
     dx, d_mean, d_factor, d_bias = tangents
     return _affine(*primals), dx * factor + (x - mean) * d_factor + (d_bias - d_mean * factor)
