@@ -43,7 +43,8 @@ def _drawn_by(rng: np.random.Generator) -> Iterator[None]:
     def uniform(
         key: Any, shape: Any = (), dtype: Any = None, minval: Any = 0.0, maxval: Any = 1.0, **options: Any
     ) -> np.ndarray:
-        return rng.uniform(minval, maxval, shape).astype(np.float32)
+        values = rng.uniform(minval, maxval, shape).astype(np.float32)
+        return np.minimum(values, np.nextafter(np.float32(maxval), np.float32(minval)))  # rounded, `maxval` is reached
 
     def truncated_normal(
         key: Any, lower: Any, upper: Any, shape: Any = (), dtype: Any = None, **options: Any
