@@ -18,6 +18,7 @@ from jaxcls import collectives
 from jaxcls.arguments import is_one_of, unknown_keys
 from jaxcls.errors import UserError, close_names, refuse
 from jaxcls.models.layers.initializers import Initializer, constant, from_init_cfg
+from jaxcls.models.layers.platforms import traced_once
 
 # the collection in which a norm with `requires_grad=False` says that its parameters stay as they are
 FROZEN = "frozen"
@@ -53,7 +54,7 @@ class Norm(nn.Module):
         return lax.stop_gradient(scale), lax.stop_gradient(bias)
 
 
-def _normalise(x: Array, mean: Array, var: Array, eps: float, scale: Array, bias: Array) -> Array:
+def _normalise(x: Array, mean: Array, var: Array, scale: Array, bias: Array, eps: float) -> Array:
     return _affine(x.astype(jnp.float32), mean, lax.rsqrt(var + eps) * scale, bias)
 
 
@@ -132,13 +133,13 @@ class BatchNorm(Norm):
             running_var.value += self.momentum * (lax.stop_gradient(unbiased) - running_var.value)
         else:
             mean, var = running_mean.value, running_var.value
-        return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
+        return traced_once(_normalise, x, mean, var, scale, bias, statics=(self.eps,)).astype(x.dtype)
 
     def _batch_statistics(self, x: Array) -> tuple[Array, Array, int]:
         """Mean (C,), biased variance (C,) and the number of values behind each."""
         axes = tuple(range(x.ndim - 1))
         count = x.size // x.shape[-1]
-        mean, var = _moments(x, axes, False)
+        mean, var = traced_once(_moments, x, statics=(axes, False))
         if self.sync:  # one exchange, and no difference of large numbers: each device's mean and variance
             gathered = collectives.all_gather(jnp.stack([mean, var]))
             means, variances = gathered[:, 0], gathered[:, 1]
@@ -175,8 +176,8 @@ class GroupNorm(Norm, kw_only=True):
             raise UserError(f"norm_cfg: {channels} channels do not split into num_groups={self.num_groups}")
         scale, bias = self.scale_and_bias(channels)
         values = x.astype(jnp.float32).reshape(x.shape[0], -1, self.num_groups, channels // self.num_groups)
-        mean, var = _moments(values, (1, 3), True)
-        y = _normalise(values, mean, var, self.eps, jnp.ones(()), jnp.zeros(()))
+        mean, var = traced_once(_moments, values, statics=((1, 3), True))
+        y = traced_once(_normalise, values, mean, var, jnp.ones(()), jnp.zeros(()), statics=(self.eps,))
         return (y.reshape(x.shape) * scale + bias).astype(x.dtype)
 
 
@@ -196,8 +197,8 @@ class InstanceNorm(Norm):
         ones, zeros = jnp.ones(channels), jnp.zeros(channels)
         scale, bias = self.scale_and_bias(channels) if self.affine else (ones, zeros)
         values = x.astype(jnp.float32)
-        mean, var = _moments(values, axes, True)
-        return _normalise(x, mean, var, self.eps, scale, bias).astype(x.dtype)
+        mean, var = traced_once(_moments, values, statics=(axes, True))
+        return traced_once(_normalise, x, mean, var, scale, bias, statics=(self.eps,)).astype(x.dtype)
 
 
 # config name -> (the name's stem in a checkpoint, layer, arguments)
