@@ -25,7 +25,8 @@ NAMES = (
 )
 
 if __name__ == "__main__":
-    name, arguments = (sys.argv[1:2] or ["results"])[0], sys.argv[2:]
+    named = len(sys.argv) > 1 and not sys.argv[1].startswith("-")
+    name, *arguments = sys.argv[1:] if named else ["results", *sys.argv[1:]]
     if name not in NAMES:
         sys.exit(f"python -m benchmarks NAME: {name!r}; NAME is one of {', '.join(NAMES)}")
     sys.path[:0] = [str(FOLDER.parent), str(FOLDER)]

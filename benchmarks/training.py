@@ -117,7 +117,7 @@ def main() -> None:
     for (name, best), all_seconds in zip(rows.items(), (bare, epochs), strict=True):
         print(f"| {name} | {images / best:.1f} | {', '.join(f'{images / s:.1f}' for s in all_seconds)} |")
     ratio = rows["bare step"] / rows["epoch of train.py"]
-    print(json.dumps({"epoch over bare step": round(ratio, 3), "devices": str(jax.devices())}))
+    print("\n" + json.dumps({"epoch over bare step": round(ratio, 3), "devices": str(jax.devices())}))
 
 
 if __name__ == "__main__":

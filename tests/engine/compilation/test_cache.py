@@ -118,6 +118,13 @@ def test_damaged_entries_go(tmp_path, warnings_of):
     assert "damaged entries are removed and compiled anew: 3" in warnings_of.text
 
 
+def test_without_a_decompressor_nothing_is_called_damaged(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    (tmp_path / "a-cache").write_bytes(b"\x28\xb5\x2f\xfd and no more")  # by its first bytes Zstandard's
+    cache._prepare(tmp_path)
+    assert entries(tmp_path) == ["a-cache"]
+
+
 def test_what_was_whole_is_read_again_only_when_it_has_changed(tmp_path, monkeypatch):
     (tmp_path / "a-cache").write_bytes(zlib.compress(b"a"))
     cache._prepare(tmp_path)

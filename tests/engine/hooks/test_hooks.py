@@ -293,6 +293,12 @@ def test_what_cannot_be_the_best_is_said_before_the_start(tmp_path, name, messag
         runner.check({"train": Training(1)}, [("train", 1)])
 
 
+def test_of_many_numbers_those_of_single_classes_are_not_listed():
+    numbers = [Number("loss", "less"), *(Number(f"class_accuracy/{i}", "greater") for i in range(40))]
+    with pytest.raises(UserError, match=r"Allowed: loss$|allowed: loss$"):
+        monitored("save_best", "speed", None, numbers)
+
+
 def test_the_best_by_itself_is_the_first_number_that_can_be_compared(tmp_path):
     evaluator = Evaluator([1.0])
     evaluator.numbers = lambda *_: NUMBERS

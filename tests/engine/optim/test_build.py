@@ -193,6 +193,15 @@ def test_values_that_an_optimiser_cannot_take(config, message):
         build_optimizer({"lr": 0.1, **config}, PARAMS)
 
 
+def test_a_groups_rate_and_decay_are_multiples_of_the_optimisers():
+    paramwise = {"custom_keys": {"head": {"lr_mult": 10.0, "decay_mult": 0.5}}, "norm_decay_mult": 0.0}
+    optimizer = {"type": "SGD", "lr": 0.1, "weight_decay": 0.2, "paramwise_cfg": paramwise}
+    groups = {".".join(path): group for path, group in jaxcls.parameter_groups(PARAMS, optimizer).items()}
+    assert groups["backbone.conv.kernel"] == (0.1, 0.2)
+    assert groups["backbone.bn.scale"] == (0.1, 0.0)
+    assert groups["head.fc.kernel"] == groups["head.fc.bias"] == (1.0, 0.1)
+
+
 @pytest.mark.parametrize(("name", "frozen"), [("efficientformer_l1", False), ("poolformer_s12", True)])
 def test_what_a_backbone_freezes_by_default_has_no_rule(name, frozen):
     """PoolFormer's stem is frozen unless a config says otherwise; EfficientFormer's names fit its layout, too."""

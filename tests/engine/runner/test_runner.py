@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxcls.engine.hooks import Hook, TextLoggerHook
-from jaxcls.engine.hooks.hook import STAGES
+from jaxcls.engine.hooks.hook import PRIORITIES, STAGES
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.runner import EpochBasedRunner, IterBasedRunner
 from jaxcls.engine.runner.hook_list import HookList
@@ -137,6 +137,7 @@ def test_one_after_run_that_fails_spares_the_others(tmp_path, caplog, monkeypatc
 
 
 def test_priorities():
+    assert tuple(PRIORITIES.values()) == (0, 10, 30, 40, 50, 60, 70, 90, 100)  # mmcv's
     runner = runner_for("unused")
     for name, priority in (("a", "LOW"), ("b", 50), ("c", "normal"), ("d", 0), ("e", "LOWEST")):
         runner.register_hook(Recorder(name, []), priority)
