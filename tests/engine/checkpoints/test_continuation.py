@@ -162,6 +162,19 @@ def test_an_iteration_that_was_not_finished_is_finished(by_iterations, tmp_path)
     assert_same(jaxcls.train_model(by_iteration(), workdir, resume=True), workdir, *by_iterations)
 
 
+def test_an_iteration_within_an_epoch_that_was_not_finished_is_finished(tmp_path):
+    """Checkpoint 12, the fourth of the second epoch, was saved before that iteration's log line."""
+    changes = {
+        "checkpoint_config": {"interval": 4, "by_epoch": False},
+        "log_config": {"interval": 4, "hooks": [{"type": "TextLoggerHook"}]},
+    }
+    whole = tiny.train(tmp_path / "whole", **changes)
+    shutil.copytree(tmp_path / "whole", tmp_path / "work")
+    shutil.rmtree(tmp_path / "work" / "checkpoints" / "16")
+    continued = tiny.train(tmp_path / "work", resume=True, **changes)
+    assert_same(continued, tmp_path / "work", whole, tmp_path / "whole")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
