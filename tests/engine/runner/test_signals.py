@@ -98,5 +98,6 @@ def test_a_second_signal_ends_the_run_at_once(tmp_path, phase):
     begin = time.monotonic()
     found, said, _ = signalled(tmp_path / "work", phase, [signal.SIGINT, signal.SIGINT])
     assert found in (-signal.SIGINT, 128 + signal.SIGINT), "".join(said)
+    assert found < 0 or said[-1] == "SIGINT: ended at once\n"
     assert "Traceback" not in "".join(said)
     assert time.monotonic() - begin < 60
