@@ -23,6 +23,7 @@ from jaxcls.models.layers.platforms import leaves_jax, platform_dependent, trace
 
 # A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps. ConvMixer has 9x9.
 _MOST_TAPS = 81
+_FEWEST_OF_A_GROUP = 8  # channels
 _WIDEST_BAND = 7  # the times that `toeplitz` multiplies more than it must
 
 
@@ -150,18 +151,18 @@ def _output_size(shape: tuple[int, ...], taps: tuple[int, ...], window: Window) 
     return rows, columns
 
 
-def _pad(x: jax.Array, padding: Sequence[tuple[int, int]], between: Sequence[int] = (0, 0)) -> jax.Array:
-    """`x` with zeros around its rows and columns (a negative number crops) and `between` them."""
-    edges = [(low, high, inner) for (low, high), inner in zip(padding, between, strict=True)]
-    if not any(map(any, edges)):
+def _pad(x: jax.Array, padding: Sequence[tuple[int, int]]) -> jax.Array:
+    """`x` with zeros around its rows and columns; a negative number crops."""
+    if not any(map(any, padding)):
         return x
-    if leaves_jax() and not any(between):
+    if leaves_jax():
         grown = jnp.pad(x, ((0, 0), *((max(low, 0), max(high, 0)) for low, high in padding), (0, 0)))
         (top, bottom), (left, right) = (
             (max(-low, 0), size - max(-high, 0)) for (low, high), size in zip(padding, grown.shape[1:3], strict=True)
         )
         return grown[:, top:bottom, left:right]
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    edges = [(0, 0), *padding, (0, 0)]
+    return lax.pad(x, jnp.zeros((), x.dtype), [(low, high, 0) for low, high in edges])
 
 
 # Windows that do not overlap: 1x1, patches, a kernel as large as the image. One matrix product, and so its gradients.
@@ -211,23 +212,58 @@ def shifts(x: jax.Array, kernel: jax.Array, window: Window, groups: int = 0) -> 
     )
 
 
-def _spread(dy: jax.Array, kernel_shape: tuple[int, ...], shape: tuple[int, ...], window: Window) -> jax.Array:
-    """`dy` with its strides' gaps and its edges, for the convolution with the flipped kernel to give `shape`."""
-    edges = []
-    for size, count, taps, stride, (low, _), dilation in zip(
-        shape[1:3], dy.shape[1:3], kernel_shape, *window, strict=False
-    ):
-        before = (taps - 1) * dilation - low
-        edges.append((before, size + (taps - 1) * dilation - before - (count - 1) * stride - 1))
-    return _pad(dy, edges, [stride - 1 for stride in window.stride])
+def _transposed(
+    convolve: Callable[[jax.Array, jax.Array, Window], jax.Array],
+    dy: jax.Array,
+    kernel: jax.Array,
+    shape: tuple[int, ...],
+    window: Window,
+) -> jax.Array:
+    """The input gradient, of `shape`, from `convolve(dy, flipped taps, how they move)`.
+
+    Only every stride-th tap meets a pixel, and which these are is the pixel's place in a stride's step. So it is a
+    convolution for each place, side by side. One of `dy` with zeros in the strides' gaps is 1.5 to 3 times slower.
+    """
+    (down, right), padding, dilation = window
+    if max(down, right) > 1 and max(dilation) > 1:
+        kernel = lax.pad(
+            kernel, jnp.zeros((), kernel.dtype), [*((0, 0, gap - 1) for gap in dilation), *[(0, 0, 0)] * 2]
+        )
+        dilation = (1, 1)
+    tops, lefts = _steps(shape[1], down, padding[0]), _steps(shape[2], right, padding[1])
+
+    def pixels(row: int, column: int) -> jax.Array:
+        taps = kernel[row::down, column::right][::-1, ::-1]
+        if not taps.size:
+            return jnp.zeros_like(dy, shape=(shape[0], len(tops), len(lefts), shape[3]))
+        ends = [
+            ((number - 1) * gap - steps.start, steps.stop - given)
+            for number, gap, steps, given in zip(taps.shape, dilation, (tops, lefts), dy.shape[1:3], strict=False)
+        ]
+        return convolve(dy, taps, Window((1, 1), (ends[0], ends[1]), dilation))
+
+    rows = [jnp.stack([pixels(row, column) for column in range(right)], axis=3) for row in range(down)]
+    whole = jnp.stack(rows, axis=2).reshape(shape[0], len(tops) * down, len(lefts) * right, shape[3])
+    return _pad(
+        whole,
+        [
+            (steps.start * stride - low, size + low - steps.stop * stride)
+            for steps, stride, size, (low, _) in zip((tops, lefts), (down, right), shape[1:3], padding, strict=True)
+        ],
+    )
+
+
+def _steps(size: int, stride: int, padding: tuple[int, int]) -> range:
+    """The kernel's steps, from the padded image's edge, on which the image's own pixels lie."""
+    low, _ = padding
+    return range(low // stride, -(-(size + low) // stride))
 
 
 def _shifts_input_gradient(
     dy: jax.Array, kernel: jax.Array, shape: tuple[int, ...], window: Window, groups: int
 ) -> jax.Array:
     # The transpose that autodiff finds pads each product before it adds: 6 times slower for 7x7.
-    flipped = Window((1, 1), ((0, 0), (0, 0)), window.dilation)
-    return shifts(_spread(dy, kernel.shape, shape, window), kernel[::-1, ::-1], flipped)
+    return _transposed(shifts, dy, kernel, shape, window)
 
 
 def _shifts_weight_gradient(
@@ -270,20 +306,36 @@ def _map_groups(product: Callable[[jax.Array], jax.Array], groups: int) -> jax.A
     return results.reshape(*results.shape[:3], -1)
 
 
+def _join(kernel: jax.Array, groups: int) -> tuple[jax.Array, int]:
+    """Kernel and number of groups, neighbours joined with zeros between them where a group has few channels.
+
+    Twice the multiplications, in a third of the time where 4 channels become 8. What is not finite spreads over them.
+    """
+    height, width, channels, outputs = kernel.shape
+    size = min(channels, outputs // groups)
+    count = next((n for n in range(1, 5) if groups % n == 0 and n * size >= _FEWEST_OF_A_GROUP), 1)
+    apart = kernel.reshape(height, width, channels, groups // count, count, -1)
+    joined = jnp.einsum("hwcgno,nm->hwmcgno", apart, jnp.eye(count, dtype=kernel.dtype))
+    return joined.reshape(height, width, count * channels, outputs), groups // count
+
+
 def loop(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> jax.Array:
     """The grouped convolution, a dense one for each group."""
+    kernel, groups = _join(kernel, groups)
     return _map_groups(lambda g: dense(_group(x, g, groups), _group(kernel, g, groups), window), groups)
-
-
-def _flip(kernel: jax.Array) -> jax.Array:
-    return kernel[::-1, ::-1].swapaxes(2, 3)
 
 
 def _loop_input_gradient(
     dy: jax.Array, kernel: jax.Array, shape: tuple[int, ...], window: Window, groups: int
 ) -> jax.Array:
-    dy, flipped = _spread(dy, kernel.shape, shape, window), Window((1, 1), ((0, 0), (0, 0)), window.dilation)
-    return _map_groups(lambda g: dense(_group(dy, g, groups), _flip(_group(kernel, g, groups)), flipped), groups)
+    kernel, groups = _join(kernel, groups)
+
+    def convolve(dy: jax.Array, taps: jax.Array, window: Window) -> jax.Array:
+        return _map_groups(
+            lambda g: dense(_group(dy, g, groups), _group(taps, g, groups).swapaxes(2, 3), window), groups
+        )
+
+    return _transposed(convolve, dy, kernel, shape, window)
 
 
 def _loop_weight_gradient(
