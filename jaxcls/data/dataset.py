@@ -148,6 +148,7 @@ class Dataset:
         if index in self.damaged:
             return
         self.damaged[index] = str(error)
-        if len(self.damaged) > min(self.max_errors, len(self) - 1):
-            raise UserError(f"{len(self.damaged)} damaged images, max_errors={self.max_errors}; the last: {error}")
-        _log.warning("%s; the next image takes its place (%d so far)", error, len(self.damaged))
+        count = [*self.damaged].index(index) + 1  # whatever other workers have noted since
+        if count > min(self.max_errors, len(self) - 1):
+            raise UserError(f"{count} damaged images, max_errors={self.max_errors}; the last: {error}")
+        _log.warning("%s; the next image takes its place (%d so far)", error, count)
