@@ -1,4 +1,4 @@
-"""Which form of a computation a program takes: that of the device that it runs on."""
+"""Which form of a computation a program takes, by the device that it runs on; what is alike is traced once."""
 
 from __future__ import annotations
 
