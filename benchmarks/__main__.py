@@ -9,6 +9,8 @@ import runpy
 import sys
 from pathlib import Path
 
+from jaxcls import cpu
+
 FOLDER = Path(__file__).resolve().parent
 NAMES = (
     "compiling",
@@ -30,5 +32,6 @@ if __name__ == "__main__":
     if name not in NAMES:
         sys.exit(f"python -m benchmarks NAME: {name!r}; NAME is one of {', '.join(NAMES)}")
     sys.path[:0] = [str(FOLDER.parent), str(FOLDER)]
+    cpu.restart_with_large_pages()  # as the commands do
     sys.argv = [str(FOLDER / f"{name}.py"), *arguments]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,23 +1,27 @@
-"""A training step of whole networks on a CPU: Flax's plain convolution, this package's, PyTorch's and Keras'.
+"""A training step of whole networks on a CPU: this package's, PyTorch's and Keras' on JAX.
 
     python benchmarks/models.py
-    python benchmarks/models.py --models=LeNet-5,ResNet_CIFAR-18 --columns=conv2d,PyTorch
+    python benchmarks/models.py --models=LeNet-5,ResNet_CIFAR-18 --columns=jaxcls,PyTorch
 
-Loss, gradients and SGD's update by `jaxcls.make_train_step` on one device, on a batch that is there already. The plain
-column is the same network with `lax.conv_general_dilated`, which is what `flax.linen.Conv` calls, in place of
-`conv2d`. PyTorch's column (channels_last) is there where torch can be imported, that of Keras on JAX where keras and
-keras-hub can. The columns take turns, and each round reverses their order, so that other load meets all of them. Keras
-alone, `--columns=Keras`, runs as it comes; beside others it has the options of XLA that jaxcls sets.
+Loss, gradients and SGD's update on one batch that is there already. `jaxcls` is `jaxcls.make_train_step` on one device,
+started as train.py starts; `plain` is the same network with `lax.conv_general_dilated`, which is what `flax.linen.Conv`
+calls, in place of `conv2d`. PyTorch (channels_last) and Keras on JAX are there where they can be imported, each as it
+comes and with what jaxcls sets: memory in large pages, and for Keras XLA's options. Each column has a process of its
+own. They take turns, and each round reverses their order, so that other load meets all of them; a turn is a step that
+is not timed, as a pause slows it, and then those that are.
 """
 
 import argparse
 import importlib.util
+import multiprocessing
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 import jax
@@ -33,17 +37,17 @@ from jaxcls.engine.step.parallel import Parallel
 from jaxcls.models.layers import conv
 from jaxcls.models.layers.conv2d import Window, dense
 
-# name -> model of the zoo, images (N, H, W, C), steps that are timed as one
+# name -> model of the zoo, images (N, H, W, C), steps of a turn that are timed as one
 NETWORKS = {
-    "MobileNetV2": ("mobilenet_v2", (8, 224, 224, 3), 1),
-    "ConvNeXt-T": ("convnext_tiny", (8, 224, 224, 3), 1),
-    "ResNet_CIFAR-18": ("resnet18_cifar10", (64, 32, 32, 3), 1),
+    "MobileNetV2": ("mobilenet_v2", (8, 224, 224, 3), 2),
+    "ConvNeXt-T": ("convnext_tiny", (8, 224, 224, 3), 2),
+    "ResNet_CIFAR-18": ("resnet18_cifar10", (64, 32, 32, 3), 2),
     "LeNet-5": ("lenet5", (128, 32, 32, 1), 50),
-    "ResNet-50": ("resnet50", (8, 224, 224, 3), 1),
-    "ResNeXt-50": ("resnext50_32x4d", (8, 224, 224, 3), 1),
-    "RegNetX-1.6GF": ("regnetx_1.6gf", (8, 224, 224, 3), 1),
-    "ViT-S/16": ("deit_small", (8, 224, 224, 3), 1),
-    "Swin-T": ("swin_tiny", (8, 224, 224, 3), 1),
+    "ResNet-50": ("resnet50", (8, 224, 224, 3), 2),
+    "ResNeXt-50": ("resnext50_32x4d", (8, 224, 224, 3), 2),
+    "RegNetX-1.6GF": ("regnetx_1.6gf", (8, 224, 224, 3), 2),
+    "ViT-S/16": ("deit_small", (8, 224, 224, 3), 2),
+    "Swin-T": ("swin_tiny", (8, 224, 224, 3), 2),
 }
 SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
 Step = Callable[[], None]
@@ -100,17 +104,33 @@ def keras_step(name: str) -> tuple[Step, int] | None:
     return None
 
 
-COLUMNS = {"plain": plain_step, "conv2d": jaxcls_step, "PyTorch": torch_step, "Keras": keras_step}
-NEEDS = {"PyTorch": "torch", "Keras": "keras_hub"}
+class Column(NamedTuple):
+    """How a column's step is made, of which package, and whether with large pages and the options that jaxcls sets."""
+
+    build: Callable[[str], tuple[Step, int] | None]
+    package: str = "jaxcls"
+    as_jaxcls: bool = True
 
 
-def build(name: str, columns: list[str]) -> dict[str, Step]:
-    """The columns' steps, compiled; those whose package is not here, or that lack the network, are left out."""
-    here = [column for column in columns if importlib.util.find_spec(NEEDS.get(column, "jaxcls"))]
-    made = {column: step for column in here if (step := COLUMNS[column](name))}
-    sizes = {column: size for column, (_, size) in made.items()}
-    assert len(set(sizes.values())) <= 1, f"{name}: not the same network, parameters: {sizes}"
-    return {column: step for column, (step, _) in made.items()}
+COLUMNS = {
+    "plain": Column(plain_step),
+    "jaxcls": Column(jaxcls_step),
+    "PyTorch": Column(torch_step, "torch", as_jaxcls=False),
+    "PyTorch + pages": Column(torch_step, "torch"),
+    "Keras": Column(keras_step, "keras_hub", as_jaxcls=False),
+    "Keras + options": Column(keras_step, "keras_hub"),
+}
+
+
+def serve(connection: Connection, name: str, column: str) -> None:
+    """In a process of a column's own: tells the number of parameters, None without the network, then times steps."""
+    if COLUMNS[column].as_jaxcls:
+        set_flags()
+    made = COLUMNS[column].build(name)
+    connection.send(made and made[1])
+    while connection.recv():
+        made[0]()
+        connection.send(milliseconds(made[0], NETWORKS[name][2]))
 
 
 def milliseconds(step: Step, repeat: int) -> float:
@@ -120,13 +140,32 @@ def milliseconds(step: Step, repeat: int) -> float:
     return 1e3 * (time.perf_counter() - start) / repeat
 
 
+def start(name: str, column: str) -> tuple[Connection, int | None]:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, name, column), daemon=True)
+    pages = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1" if COLUMNS[column].as_jaxcls else ""}
+    with mock.patch.dict(os.environ, pages):
+        process.start()
+    theirs.close()
+    return ours, ours.recv()
+
+
 def measure(name: str, rounds: int, columns: list[str]) -> dict[str, list[float]]:
-    steps, times = build(name, columns), {column: [] for column in COLUMNS}
+    """Column -> milliseconds of each round; none where the package or the network is not there."""
+    here = [column for column in columns if importlib.util.find_spec(COLUMNS[column].package)]
+    started = {column: start(name, column) for column in here}
+    sizes = {column: size for column, (_, size) in started.items() if size}
+    assert len(set(sizes.values())) <= 1, f"{name}: not the same network, parameters: {sizes}"
+    times: dict[str, list[float]] = {column: [] for column in COLUMNS}
     for number in range(-1, rounds):  # the first warms up
-        for column in list(steps)[:: -1 if number % 2 else 1]:
-            spent = milliseconds(steps[column], NETWORKS[name][2])
+        for column in list(sizes)[:: -1 if number % 2 else 1]:
+            connection, _ = started[column]
+            connection.send(True)
+            spent = connection.recv()
             if number >= 0:
                 times[column].append(spent)
+    for connection, _ in started.values():
+        connection.send(False)
     return times
 
 
@@ -136,23 +175,14 @@ def main() -> None:
     parser.add_argument("--columns", type=lambda names: names.split(","), default=list(COLUMNS))
     parser.add_argument("--rounds", type=int, default=10)
     args = parser.parse_args()
-    if args.columns != ["Keras"]:
-        set_flags()  # as train.py does
     cores = len(os.sched_getaffinity(0))
-    print(
-        f"{jax.default_backend()}, {cores} cores, jax {jax.__version__}; ms a step, median of {args.rounds} (least)\n"
-    )
-    print("| network | batch | plain | conv2d | plain / conv2d | PyTorch | Keras |\n|---|---|--:|--:|--:|--:|--:|")
+    print(f"{cores} cores, jax {jax.__version__}; ms a step, median of {args.rounds} (least)\n")
+    print("| network | batch |", " | ".join(COLUMNS), "|\n|---|---|" + "--:|" * len(COLUMNS))
     for name in args.models:
         times = measure(name, args.rounds, args.columns)
         cells = [f"{statistics.median(t):.1f} ({min(t):.1f})" if t else "" for t in times.values()]
-        before, after = times["plain"], times["conv2d"]
-        ratio = ""
-        if before and after:
-            ratio = f"{statistics.median(before) / statistics.median(after):.2f} ({min(before) / min(after):.2f})"
         count, height, width, _ = NETWORKS[name][1]
-        batch = f"{count} x {height} x {width}"
-        print("|", " | ".join([name, batch, *cells[:2], ratio, *cells[2:]]), "|", flush=True)
+        print("|", " | ".join([name, f"{count} x {height} x {width}", *cells]), "|", flush=True)
 
 
 if __name__ == "__main__":

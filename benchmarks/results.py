@@ -2,8 +2,8 @@
 
     python -m benchmarks
 
-Networks in turn, each in processes of its own: a training step of this package, of PyTorch and of Keras 3 on JAX, where
-these are installed; then the time to compile, whole runs, and an epoch against the bare step. About half an hour.
+A training step of this package, of PyTorch and of Keras 3 on JAX, where these are installed; then the time to compile,
+whole runs, and an epoch against the bare step. About half an hour.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ NETWORKS = (
     "ResNeXt-50",
 )
 PACKAGES = ("jax", "jaxlib", "flax", "torch", "keras", "keras-hub")
-HEAD = "| network | batch | jaxcls | PyTorch | Keras | Keras as it comes | of PyTorch's speed | of Keras' |"
+COLUMNS = ("jaxcls", "PyTorch", "PyTorch + pages", "Keras", "Keras + options")
+HEAD = f"| network | batch | {' | '.join(COLUMNS)} | of PyTorch's speed | with pages | of Keras' | with options |"
 
 
 def benchmark(name: str, *flags: str) -> str:
@@ -41,13 +42,12 @@ def benchmark(name: str, *flags: str) -> str:
 
 
 def steps(rounds: int) -> list[str]:
-    lines = [HEAD, "|---|---|--:|--:|--:|--:|--:|--:|"]
+    lines = [HEAD, "|---|---|" + "--:|" * (2 * len(COLUMNS) - 1)]
     for network in NETWORKS:
-        flags = (f"--models={network}", f"--rounds={rounds}")
-        name, batch, _, ours, _, torch, keras = cells(benchmark("models", *flags, "--columns=conv2d,PyTorch,Keras"))
-        alone = cells(benchmark("models", *flags, "--columns=Keras"))[-1]
-        shares = [f"{median(other) / median(ours):.2f}" if other else "" for other in (torch, alone)]
-        lines.append("| " + " | ".join([name, batch, ours, torch, keras, alone, *shares]) + " |")
+        table = benchmark("models", f"--models={network}", f"--rounds={rounds}", f"--columns={','.join(COLUMNS)}")
+        name, batch, _, *times = cells(table)
+        shares = [f"{median(other) / median(times[0]):.2f}" if other else "" for other in times[1:]]
+        lines.append("| " + " | ".join([name, batch, *times, *shares]) + " |")
         print(lines[-1], flush=True)
     return lines
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
-from jaxcls import config, stopping
+from jaxcls import config, cpu, stopping
 from jaxcls.errors import UserError
 from jaxcls.stopping import INTERRUPTED as INTERRUPTED
 
@@ -53,6 +53,7 @@ def run(main: Callable[[], None]) -> None:
     """Parses the flags and calls `main`; a mistake becomes one message on standard error and a status of 1."""
 
     def guarded(rest: list[str]) -> None:
+        cpu.restart_with_large_pages()
         with reported():
             if rest[1:]:
                 hint = (

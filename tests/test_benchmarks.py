@@ -47,10 +47,11 @@ def test_inference_and_a_profile(tmp_path):
 
 
 def test_networks_beside_each_other():
-    ((network, batch, plain, ours, ratio, *others),) = rows("--models=LeNet-5", "--columns=plain,conv2d", name="models")
-    assert (network, batch, others) == ("LeNet-5", "128 x 32 x 32", ["", ""])
-    plain, ours, ratio = (float(cell.split()[0]) for cell in (plain, ours, ratio))
-    assert ratio == pytest.approx(plain / ours, abs=0.02)
+    ((network, batch, plain, ours, *others),) = rows("--models=LeNet-5", "--columns=plain,jaxcls", name="models")
+    assert (network, batch, others) == ("LeNet-5", "128 x 32 x 32", [""] * 4)
+    for cell in (plain, ours):
+        median, least = map(float, re.fullmatch(r"([\d.]+) \(([\d.]+)\)", cell).groups())
+        assert median == least > 0
 
 
 def test_an_epoch_against_the_bare_step():
@@ -63,7 +64,9 @@ def test_results_are_put_together(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     results = importlib.import_module("results")
     made = {
-        "models": "jax\n\n| head |\n|---|\n| A | 8 x 8 x 8 | | 50.0 (49.0) | | 40.0 (39.0) | 90.0 (89.0) |",
+        "models": "\n".join(
+            ["| head |", "|---|", "| A | 8 x 8 x 8 | | 50.0 (49.0) | 40.0 (39.0) | 30.0 (29.0) | 90.0 (89.0) | |"]
+        ),
         "compiling": "ratio 1",
         "processes": "27 s",
         "training": "0.98",
@@ -75,7 +78,9 @@ def test_results_are_put_together(monkeypatch, tmp_path):
     (tmp_path / "benchmarks").mkdir()
     results.main()
     text = (tmp_path / "benchmarks" / "RESULTS.md").read_text()
-    assert "| A | 8 x 8 x 8 | 50.0 (49.0) | 40.0 (39.0) | 90.0 (89.0) | 90.0 (89.0) | 0.80 | 1.80 |" in text
+    assert (
+        "| A | 8 x 8 x 8 | 50.0 (49.0) | 40.0 (39.0) | 30.0 (29.0) | 90.0 (89.0) |  | 0.80 | 0.60 | 1.80 |  |" in text
+    )
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## A training step",
         "## Compiling",

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from jaxcls import command, stopping
+from jaxcls import command, cpu, stopping
 from jaxcls.arguments import LARGEST_SEED
 from jaxcls.config import load_recipe, split
 from jaxcls.errors import UserError, did_you_mean
@@ -87,6 +87,7 @@ def whole(text: str, least: int, most: int | None = None) -> int:
 
 def start(main: Callable[[Sequence[str]], None]) -> None:
     """Calls `main` with the command line; a mistake becomes one message on standard error and a status of 1."""
+    cpu.restart_with_large_pages()
     stopping.announce()
     with command.piped(), command.reported():
         main(sys.argv[1:])

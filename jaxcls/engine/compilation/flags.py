@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import mmap
 import os
-import pkgutil
 from pathlib import Path
 
 import jax
 import jaxlib
+
+from jaxcls import cpu
 
 # A leading minus takes one kind out of the default set. YNNPACK's convolutions make weight gradients three times slower
 # than XLA's own (two cores, 64 channels, 32 x 32: 156 against 52 ms).
@@ -28,21 +27,11 @@ def set_flags() -> tuple[str, ...]:
         what was added.
     """
     given = os.environ.get("XLA_FLAGS", "")
-    if jax._src.xla_bridge.backends_are_initialized() or not _cpu_only():
+    if jax._src.xla_bridge.backends_are_initialized() or not cpu.is_alone(jax.config.values["jax_platforms"]):
         return ()
     added = tuple(f"--{name}={value}" for name, value in FLAGS.items() if name not in given and is_known(name, value))
     os.environ["XLA_FLAGS"] = " ".join((*given.split(), *added))
     return added
-
-
-def _cpu_only() -> bool:
-    platforms = jax.config.values["jax_platforms"]
-    if platforms:
-        return platforms == "cpu"
-    plugins = importlib.util.find_spec("jax_plugins")
-    found = [*pkgutil.iter_modules(plugins.submodule_search_locations or ())] if plugins else []
-    entry_points = importlib.metadata.entry_points(group="jax_plugins")
-    return not (found or entry_points or importlib.util.find_spec("libtpu"))
 
 
 def is_known(name: str, value: str = "") -> bool:

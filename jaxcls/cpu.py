@@ -1,0 +1,58 @@
+"""What a machine whose CPU computes needs, before JAX is loaded."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import pkgutil
+import re
+import sys
+from pathlib import Path
+
+_TUNABLE = "glibc.malloc.hugetlb"
+_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def is_alone(platforms: str | None) -> bool:
+    """Whether JAX can have no other devices than CPUs.
+
+    Args:
+        platforms: those that it is told to use, as in `JAX_PLATFORMS`.
+    """
+    if platforms:
+        return platforms == "cpu"
+    plugins = importlib.util.find_spec("jax_plugins")
+    found = [*pkgutil.iter_modules(plugins.submodule_search_locations or ())] if plugins else []
+    entry_points = importlib.metadata.entry_points(group="jax_plugins")
+    return not (found or entry_points or importlib.util.find_spec("libtpu"))
+
+
+def restart_with_large_pages() -> None:
+    """Starts this process again, under the same number, with memory in pages of 2 MiB instead of 4 KiB.
+
+    XLA asks for a program's temporary memory, hundreds of MiB, in one piece. glibc has the system map it anew in each
+    step, and the system clears each page when it is first touched: with small pages an eighth to two fifths of a
+    training step (`python -m benchmarks models`). glibc reads `glibc.malloc.hugetlb` once, when a process starts.
+
+    Nothing happens where it would bring nothing (an accelerator, another C library, a kernel that gives large pages to
+    all or to nobody), where the user has set the tunable, or where a start would not be the same again: JAX is loaded,
+    a debugger watches, the program came from standard input.
+    """
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    if _TUNABLE in tunables or not _on_request() or not is_alone(os.environ.get("JAX_PLATFORMS")):
+        return
+    from_file = hasattr(sys.modules["__main__"], "__file__")
+    if from_file and sys.executable and "jax" not in sys.modules and not sys.gettrace():
+        os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, [tunables, f"{_TUNABLE}=1"]))
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _on_request() -> bool:
+    """Whether processes get large pages that ask for them, and glibc, from 2.35 on, asks."""
+    try:
+        version = re.match(r"glibc (\d+)\.(\d+)", os.confstr("CS_GNU_LIBC_VERSION") or "")
+        return bool(version and (int(version[1]), int(version[2])) >= (2, 35) and "[madvise]" in _PAGES.read_text())
+    except (AttributeError, ValueError, OSError):  # Windows; musl or macOS; a kernel without large pages
+        return False
