@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -36,17 +37,23 @@ def restart_with_large_pages() -> None:
     training step (`python -m benchmarks models`). glibc reads `glibc.malloc.hugetlb` once, when a process starts.
 
     Nothing happens where it would bring nothing (an accelerator, another C library, a kernel that gives large pages to
-    all or to nobody), where the user has set the tunable, or where a start would not be the same again: JAX is loaded,
-    a debugger watches, the program came from standard input.
+    all or to nobody), where the user has set the tunable, or where the command line would not start the same again.
     """
     tunables = os.environ.get("GLIBC_TUNABLES", "")
-    if _TUNABLE in tunables or not _on_request() or not is_alone(os.environ.get("JAX_PLATFORMS")):
-        return
-    from_file = hasattr(sys.modules["__main__"], "__file__")
-    if from_file and sys.executable and "jax" not in sys.modules and not sys.gettrace():
+    if _TUNABLE not in tunables and _on_request() and is_alone(os.environ.get("JAX_PLATFORMS")) and _starts_alike():
         os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, [tunables, f"{_TUNABLE}=1"]))
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        with contextlib.suppress(OSError):  # small pages do, too
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _starts_alike() -> bool:
+    """Whether this process is a command, and nothing but that: no shell, no debugger, no program that has used JAX."""
+    arguments = sys.argv[1:]
+    inside = {"jax", "IPython", "pydevd"} & sys.modules.keys()
+    from_file = hasattr(sys.modules["__main__"], "__file__")  # not from standard input
+    as_given = sys.orig_argv[len(sys.orig_argv) - len(arguments) :] == arguments
+    return bool(sys.executable and from_file and as_given and not inside and not sys.gettrace())
 
 
 def _on_request() -> bool:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,40 +61,62 @@ def test_the_users_own_stays(tmp_path):
 
 
 @pytest.fixture
-def starts(monkeypatch):
-    """Command lines of what would have been started, where nothing stands against it."""
-    made = []
-    monkeypatch.setattr(cpu.os, "execv", lambda *arguments: made.append(arguments))
+def process(monkeypatch):
+    """What `sys` says of a command, against which nothing stands; `started` has what was started in its place."""
+    made = SimpleNamespace(
+        argv=["train.py", "--config=a"],
+        orig_argv=["python", "-X", "dev", "train.py", "--config=a"],
+        executable="/bin/python",
+        modules={"__main__": SimpleNamespace(__file__="train.py")},
+        gettrace=lambda: None,
+        stdout=sys.stdout,
+        started=[],
+    )
+    monkeypatch.setattr(cpu, "sys", made)
+    monkeypatch.setattr(cpu.os, "execv", lambda *arguments: made.started.append(arguments))
     monkeypatch.setattr(cpu, "_on_request", lambda: True)
     monkeypatch.setattr(cpu, "is_alone", lambda platforms: True)
-    monkeypatch.setattr(sys, "gettrace", lambda: None)
-    monkeypatch.setattr(sys, "orig_argv", ["python", "-X", "dev", "train.py", "--config=a"])
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", "train.py", raising=False)
-    monkeypatch.delitem(sys.modules, "jax")
     monkeypatch.setenv("GLIBC_TUNABLES", "")
     return made
 
 
-def test_the_command_line_is_the_same(starts):
+def test_the_command_line_is_the_same(process):
     cpu.restart_with_large_pages()
-    assert starts == [(sys.executable, [sys.executable, "-X", "dev", "train.py", "--config=a"])]
+    assert process.started == [("/bin/python", ["/bin/python", "-X", "dev", "train.py", "--config=a"])]
+
+
+def test_a_start_that_fails(process, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError
+
+    monkeypatch.setattr(cpu.os, "execv", refuse)
+    cpu.restart_with_large_pages()  # the command goes on
+
+
+@pytest.mark.parametrize("name", ["_on_request", "is_alone"])
+def test_where_it_would_bring_nothing(process, monkeypatch, name):
+    monkeypatch.setattr(cpu, name, lambda *arguments: False)
+    cpu.restart_with_large_pages()
+    assert not process.started
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "value"),
+    "said",
     [
-        (cpu, "_on_request", lambda: False),
-        (cpu, "is_alone", lambda platforms: False),
-        (sys, "gettrace", lambda: print),
-        (sys, "executable", ""),
-        (sys, "modules", {**sys.modules, "jax": None}),
-        (sys, "modules", {"__main__": object()}),
+        {"executable": ""},
+        {"argv": ["train.py", "--config=b"]},  # a program runs the file
+        {"gettrace": lambda: print},
+        *({"modules": {"__main__": SimpleNamespace(__file__="a.py"), name: None}} for name in ("jax", "IPython")),
+        # debugpy, which from Python 3.12 on needs no trace function
+        {"modules": {"__main__": SimpleNamespace(__file__="a.py"), "pydevd": None}},
+        {"modules": {"__main__": SimpleNamespace()}},
     ],
+    ids=["embedded", "run by a program", "trace", "jax", "IPython", "debugpy", "standard input"],
 )
-def test_where_it_would_bring_nothing_or_another_start(starts, monkeypatch, owner, name, value):
-    monkeypatch.setattr(owner, name, value)
+def test_where_it_would_be_another_start(process, said):
+    vars(process).update(said)
     cpu.restart_with_large_pages()
-    assert not starts
+    assert not process.started
 
 
 @pytest.mark.parametrize(
