@@ -24,7 +24,7 @@ from jaxcls.models.layers.platforms import leaves_jax, platform_dependent, trace
 # A 7x7 kernel unrolled compiles in 0.2 s; the time to compile grows with the number of taps. ConvMixer has 9x9.
 _MOST_TAPS = 81
 _FEWEST_OF_A_GROUP = 8  # channels
-_WIDEST_BAND = 7  # the times that `toeplitz` multiplies more than it must
+_WIDEST_ROW = 7  # times the kernel's; on larger images XLA's own weight gradient is quicker than that of `toeplitz`
 
 
 class Window(NamedTuple):
@@ -84,7 +84,7 @@ def _fits(x: jax.Array, kernel: jax.Array, groups: int) -> bool:
 def _is_narrow(shape: tuple[int, ...], kernel_shape: tuple[int, ...]) -> bool:
     """Few channels and a small image."""
     _, width, channels, outputs = kernel_shape
-    return channels < 8 and outputs <= 16 and shape[2] <= _WIDEST_BAND * width
+    return channels < 8 and outputs <= 16 and shape[2] <= _WIDEST_ROW * width
 
 
 def _on_cpu(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> jax.Array:
@@ -358,23 +358,29 @@ def _loop_weight_gradient(
 GROUPED = Products(loop, _loop_input_gradient, _loop_weight_gradient)
 
 
-# Few channels, small image: whole rows times a banded matrix.
+# Few channels, small image: pieces of image rows times a banded matrix.
 
 
 def toeplitz(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """The convolution as one product of whole image rows with the kernel's rows laid along the diagonals of a band.
+    """The convolution as one product of pieces of image rows with the kernel's rows laid along the diagonals of a band.
 
-    W / kw times the multiplications of the convolution, in matrices that are wide where C and O are small. What is not
-    finite spreads over its row.
+    A piece is what about kw columns of the output see: twice the multiplications of the convolution, in matrices that
+    are wide where C and O are small. What is not finite spreads over its piece.
     """
     rows, columns = _output_size(x.shape, kernel.shape[:2], window)
     (down, right), (below, beside) = window.stride, window.dilation
+    count, height, taps, outputs = x.shape[0], *kernel.shape[:2], kernel.shape[3]
+    size = next((size for size in range(taps, taps // 2, -1) if columns % size == 0), taps)  # columns of a piece
+    pieces, width = -(-columns // size), (size - 1) * right + (taps - 1) * beside + 1
     x = _pad(x, window.padding)
-    count, _, width, _ = x.shape
-    height, taps, _, outputs = kernel.shape
-    tops = range(0, height * below, below)
-    seen = [x[:, top : top + (rows - 1) * down + 1 : down].reshape(count, rows, -1) for top in tops]
-    tap, place, column = np.ogrid[:taps, :width, :columns]
+    x = _pad(x, ((0, 0), (0, (pieces - 1) * size * right + width - x.shape[2])))
+    images = [x[:, top : top + (rows - 1) * down + 1 : down] for top in range(0, height * below, below)]
+    lefts = range(0, pieces * size * right, size * right)
+    seen = [
+        jnp.stack([image[:, :, left : left + width].reshape(count, rows, -1) for left in lefts], axis=2)
+        for image in images
+    ]
+    tap, place, column = np.ogrid[:taps, :width, :size]
     diagonals = jnp.asarray(place == column * right + tap * beside, kernel.dtype)
-    band = jnp.einsum("itco,twv->iwcvo", kernel, diagonals).reshape(-1, columns * outputs)
-    return (jnp.concatenate(seen, axis=2) @ band).reshape(count, rows, columns, outputs)
+    band = jnp.einsum("itco,twv->iwcvo", kernel, diagonals).reshape(-1, size * outputs)
+    return (jnp.concatenate(seen, axis=3) @ band).reshape(count, rows, pieces * size, outputs)[:, :, :columns]

@@ -149,6 +149,16 @@ def test_forms_outside_their_rules(function):
     )
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("columns", [1, 2, 7, 9, 10])  # in pieces of 3, 2, 3 with 2 that are missing, 3 and 2
+def test_pieces_of_rows(columns, stride):
+    window = Window((1, stride), ((0, 0), (0, 0)), (1, 1))
+    x, kernel = arrays((2, 4, (columns - 1) * stride + 3, 2), (2, 3, 2, 4))
+    ours, theirs = compared(lambda a, b: forms.toeplitz(a, b, window), lambda a, b: reference(a, b, *window), x, kernel)
+    assert ours[0].shape[2] == columns
+    assert_close(ours, theirs)
+
+
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 @pytest.mark.parametrize("rule", RULES)
 def test_half_precision_is_float32_rounded(rule, dtype):
