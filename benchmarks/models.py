@@ -31,7 +31,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import jaxcls
-from jaxcls import zoo
+from jaxcls import cpu, zoo
 from jaxcls.engine.compilation.flags import set_flags
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.models.layers import conv
@@ -141,9 +141,10 @@ def milliseconds(step: Step, repeat: int) -> float:
 
 
 def start(name: str, column: str) -> tuple[Connection, int | None]:
+    """A column's process: what to ask it by (`serve`), and the number of parameters."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, name, column), daemon=True)
-    pages = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1" if COLUMNS[column].as_jaxcls else ""}
+    pages = {"GLIBC_TUNABLES": f"{cpu.LARGE_PAGES}=1" if COLUMNS[column].as_jaxcls else ""}
     with mock.patch.dict(os.environ, pages):
         process.start()
     theirs.close()

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-_TUNABLE = "glibc.malloc.hugetlb"
+LARGE_PAGES = "glibc.malloc.hugetlb"  # in GLIBC_TUNABLES, =1
 _PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -33,15 +33,15 @@ def restart_with_large_pages() -> None:
     """Starts this process again, under the same number, with memory in pages of 2 MiB instead of 4 KiB.
 
     XLA asks for a program's temporary memory, hundreds of MiB, in one piece. glibc has the system map it anew in each
-    step, and the system clears each page when it is first touched: with small pages an eighth to two fifths of a
-    training step (`python -m benchmarks models`). glibc reads `glibc.malloc.hugetlb` once, when a process starts.
+    step, and the system clears each page when it is first touched: with small pages up to a third of a training step
+    (docs/performance.md). glibc reads `glibc.malloc.hugetlb` once, when a process starts.
 
     Nothing happens where it would bring nothing (an accelerator, another C library, a kernel that gives large pages to
     all or to nobody), where the user has set the tunable, or where the command line would not start the same again.
     """
     tunables = os.environ.get("GLIBC_TUNABLES", "")
-    if _TUNABLE not in tunables and _on_request() and is_alone(os.environ.get("JAX_PLATFORMS")) and _starts_alike():
-        os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, [tunables, f"{_TUNABLE}=1"]))
+    if LARGE_PAGES not in tunables and _on_request() and is_alone(os.environ.get("JAX_PLATFORMS")) and _starts_alike():
+        os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, [tunables, f"{LARGE_PAGES}=1"]))
         sys.stdout.flush()
         with contextlib.suppress(OSError):  # small pages do, too
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -364,16 +364,17 @@ GROUPED = Products(loop, _loop_input_gradient, _loop_weight_gradient)
 def toeplitz(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """The convolution as one product of pieces of image rows with the kernel's rows laid along the diagonals of a band.
 
-    A piece is what about kw columns of the output see: twice the multiplications of the convolution, in matrices that
-    are wide where C and O are small. What is not finite spreads over its piece.
+    `x` is (N, H, W, C), the kernel (kh, kw, C, O), the result (N, H', W', O). A piece is what about kw columns of
+    the output see: twice the multiplications of the convolution, in matrices that are wide where C and O are small.
+    What is not finite spreads over its piece.
     """
     rows, columns = _output_size(x.shape, kernel.shape[:2], window)
     (down, right), (below, beside) = window.stride, window.dilation
     count, height, taps, outputs = x.shape[0], *kernel.shape[:2], kernel.shape[3]
     size = next((size for size in range(taps, taps // 2, -1) if columns % size == 0), taps)  # columns of a piece
     pieces, width = -(-columns // size), (size - 1) * right + (taps - 1) * beside + 1
-    x = _pad(x, window.padding)
-    x = _pad(x, ((0, 0), (0, (pieces - 1) * size * right + width - x.shape[2])))
+    (ends, (left, _)), seen_columns = window.padding, (pieces - 1) * size * right + width
+    x = _pad(x, (ends, (left, seen_columns - left - x.shape[2])))
     images = [x[:, top : top + (rows - 1) * down + 1 : down] for top in range(0, height * below, below)]
     lefts = range(0, pieces * size * right, size * right)
     seen = [
