@@ -26,7 +26,7 @@ from jaxcls.engine.evaluation_data import evaluation_dataset, in_terms_of_origin
 from jaxcls.engine.log import close_log, get_logger, last_timestamp, open_log, quiet_others
 from jaxcls.engine.network import Network
 from jaxcls.engine.runner import Runner
-from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.parallel import build_parallel
 from jaxcls.engine.workdir import check_free, held, opened
 from jaxcls.errors import UserError
 from jaxcls.inference.teacher import load_teacher
@@ -138,7 +138,7 @@ def evaluate_model(
         dataset = in_terms_of_original(dataset, own, f"data.{split}")
     config = {**config, "model": balanced_as(config["model"], saved["model"])} if "model" in saved else config
     config = balanced(config, lambda: build_dataset(config["data"]["train"], "data.train"))
-    network = Network(config, dataset, Parallel(config["parallel"]), saved.get("image_shape"))
+    network = Network(config, dataset, build_parallel(config["parallel"]), saved.get("image_shape"))
     views = build_views(views_of(config["data"])) if tta else None
     if tta and "tta" not in config["data"]:
         get_logger().info("data.tta is missing; views by what training does: %s", dict(views_of(config["data"])))

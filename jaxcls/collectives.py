@@ -1,7 +1,7 @@
-"""The device axis of a training step, and reductions over it that also work without one.
+"""The devices of a training step, and reductions over them that also work without any.
 
-The step is written once for one device. `pmap` and `shard_map` bind the axis; under plain `jit` (parameters sharded
-over devices) the program is global and there is no axis: a mean over devices is then the value itself.
+The step is written once for one device. What runs it on several names them: `pmap` and `shard_map` by one axis, FSDP
+by two. Outside, in a program of all devices or of one, a mean over devices is the value itself.
 """
 
 from __future__ import annotations
@@ -11,32 +11,42 @@ from typing import Any
 from jax import Array, lax
 
 BATCH_AXIS = "batch"
+MODEL_AXIS = "model"  # of FSDP: the devices that share one copy of the parameters; each has its part of the batch, too
 
 
-def axis_is_bound() -> bool:
-    """Whether the code runs inside a mapping over the devices."""
+def axes() -> tuple[str, ...]:
+    """The axes of the mapping over the devices in which the code runs; none outside of one."""
+    return tuple(filter(_is_bound, (BATCH_AXIS, MODEL_AXIS)))
+
+
+def _is_bound(axis: str) -> bool:
     try:
-        lax.axis_index(BATCH_AXIS)
+        lax.axis_index(axis)
     except NameError:
         return False
     return True
 
 
 def device_index() -> Any:
-    """This device's place along the axis, an int32 scalar; 0 without an axis."""
-    return lax.axis_index(BATCH_AXIS) if axis_is_bound() else 0
+    """This device's number, an int32 scalar; 0 where there is but one."""
+    return lax.axis_index(bound) if (bound := axes()) else 0
 
 
 def pmean(tree: Any) -> Any:
     """Mean of each leaf over the devices."""
-    return lax.pmean(tree, BATCH_AXIS) if axis_is_bound() else tree
-
-
-def all_gather(array: Array) -> Array:
-    """(…) -> (devices, …): each device's."""
-    return lax.all_gather(array, BATCH_AXIS) if axis_is_bound() else array[None]
+    return lax.pmean(tree, bound) if (bound := axes()) else tree
 
 
 def psum(tree: Any) -> Any:
     """Sum of each leaf over the devices."""
-    return lax.psum(tree, BATCH_AXIS) if axis_is_bound() else tree
+    return lax.psum(tree, bound) if (bound := axes()) else tree
+
+
+def all_equal(array: Array) -> Any:
+    """(…) -> same: whether all devices have the same value there."""
+    return lax.pmax(array, bound) == lax.pmin(array, bound) if (bound := axes()) else True
+
+
+def all_gather(array: Array) -> Array:
+    """(…) -> (devices, …): each device's."""
+    return lax.all_gather(array, bound) if (bound := axes()) else array[None]

@@ -26,6 +26,8 @@ def get_config(variant=""):
     config = small_config()
     if variant == "workflow":
         config.workflow = [("train", 1), ("val", 1)]
+    if variant.startswith("fsdp"):
+        config.parallel = {"mode": "fsdp", "shards": 4 if variant == "fsdp-copies" else 8}
     config.runner.max_epochs = 2
     config.log_config.interval = 1
     return config
@@ -78,12 +80,36 @@ def two(tmp_path_factory):
     return workdir
 
 
-def test_two_processes_of_four_devices_train_as_one_of_eight(two, tmp_path):
-    statuses, said = finish(start(tmp_path / "work", devices=8))
+@pytest.fixture(scope="module")
+def one_of_eight(tmp_path_factory):
+    """The losses of one process."""
+    workdir = tmp_path_factory.mktemp("one") / "work"
+    statuses, said = finish(start(workdir, devices=8))
     assert statuses == [0], said
-    losses, expected = ([line["loss"] for line in lines(work, "train")] for work in (two, tmp_path / "work"))
-    assert len(losses) == len(expected) == 46
-    np.testing.assert_allclose(losses[:10], expected[:10], rtol=1e-4)
+    losses = [line["loss"] for line in lines(workdir, "train")]
+    assert len(losses) == 46
+    return losses
+
+
+def test_two_processes_of_four_devices_train_as_one_of_eight(two, one_of_eight):
+    losses = [line["loss"] for line in lines(two, "train")]
+    assert len(losses) == 46
+    np.testing.assert_allclose(losses[:10], one_of_eight[:10], rtol=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["fsdp", "fsdp-copies"])
+def test_parameters_in_parts_over_two_processes_and_whole_again_in_one(variant, one_of_eight, tmp_path):
+    """Over all eight devices, or a copy in each process; checkpoints are written by both and read by one of pmap."""
+    statuses, said = finish(*start_two(tmp_path / "work", devices=4, config=f"{CONFIG}:{variant}"))
+    assert statuses == [0, 0], said
+    losses = [line["loss"] for line in lines(tmp_path / "work", "train")]
+    assert len(losses) == 46
+    np.testing.assert_allclose(losses[:10], one_of_eight[:10], rtol=1e-4)
+    logged = lines(tmp_path / "work", "val")[-1]["accuracy_top-1"]
+    assert evaluate(tmp_path / "work" / "checkpoints" / "2")["accuracy_top-1"] == logged
+    statuses, said = finish(start(tmp_path / "work", "--resume", "--config.runner.max_epochs=3", devices=2))
+    assert statuses == [0], said
+    assert lines(tmp_path / "work", "train")[-1]["epoch"] == 3
 
 
 def evaluate(checkpoint, *flags, devices=1):

@@ -21,7 +21,7 @@ from jaxcls.engine.optim.lookahead import build_lookahead
 from jaxcls.engine.optim.parse import parse
 from jaxcls.engine.optim.schedules import check_lr_config, check_momentum_config
 from jaxcls.engine.step.ema import Ema
-from jaxcls.engine.step.parallel import MODES
+from jaxcls.engine.step.parallel import FORMER_NAMES, MODES
 from jaxcls.engine.step.precision import build_precision
 from jaxcls.errors import UserError, close_names
 from jaxcls.models import backbones, classifier, heads, losses, necks
@@ -60,7 +60,15 @@ def _workflow(node: Any, where: str) -> Iterator[str]:
 
 
 def _parallel(node: Any, where: str) -> Iterator[str]:
-    if node not in MODES:
+    """A mode, or a dict of it and `shards`."""
+    if isinstance(node, Mapping):
+        yield from Keys({"mode": _mode, "shards": Whole(0)}, required=("mode",))(node, where)
+    else:
+        yield from _mode(node, where)
+
+
+def _mode(node: Any, where: str) -> Iterator[str]:
+    if node not in (*MODES, *FORMER_NAMES):
         yield f"{where}: {node!r}; {close_names(str(node), MODES)}"
 
 

@@ -36,7 +36,7 @@ from jaxcls.engine.optim.optimisation import Optimisation
 from jaxcls.engine.processes import first_process_first
 from jaxcls.engine.runner import Runner
 from jaxcls.engine.step.ema import Ema
-from jaxcls.engine.step.parallel import Parallel
+from jaxcls.engine.step.parallel import Parallel, build_parallel
 from jaxcls.engine.step.teacher import Teacher
 from jaxcls.engine.step.train_state import create_train_state
 from jaxcls.engine.step.train_step import make_train_step
@@ -91,7 +91,7 @@ def build_runner(
     Raises:
         UserError: whatever in the config, or in the data that it names, cannot be.
     """
-    parallel, data = Parallel(config["parallel"]), config["data"]
+    parallel, data = build_parallel(config["parallel"]), config["data"]
     parallel.check_batch_size(data["batch_size"])
     with first_process_first("data"):
         dataset = build_dataset(data["train"], "data.train")

@@ -164,6 +164,9 @@ def test_config_dicts_and_arrays_become_plain():
         ("workflow", [("train", 0)], r"workflow\[0\]: \('train', 0\); expected"),
         ("workflow", [("train", "1")], r"workflow\[0\]: .*; expected"),
         ("parallel", "pmapp", r"parallel: 'pmapp'; did you mean 'pmap'"),
+        ("parallel", {"mode": "fsdb"}, r"parallel\.mode: 'fsdb'; did you mean 'fsdp'"),
+        ("parallel", {"mode": "fsdp", "shards": 1.5}, r"parallel\.shards: 1\.5; expected a whole number from 0"),
+        ("parallel", {"shards": 2}, r"parallel lacks mode"),
         ("seed", 1.5, r"seed: 1\.5; expected a whole number"),
         ("load_from", 3, r"load_from: 3; expected text or None"),
         (

@@ -127,7 +127,7 @@ def test_a_training_with_them(tmp_path):
         train(tmp_path / "c", data={"batch_size": 32, "num_workers": 1, "train": train_data, "val": val})
 
 
-@pytest.mark.parametrize("parallel", ["pmap", "shard_map", "jit"])
+@pytest.mark.parametrize("parallel", ["pmap", "shard_map", "fsdp"])
 def test_a_training_with_all_images_on_the_device(parallel, tmp_path):
     """The same as from the host, bit for bit; flips in turn know image and epoch either way."""
     from tests import recipe

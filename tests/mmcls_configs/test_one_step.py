@@ -220,7 +220,7 @@ def traced(config, network, dataset):
     optimisation = Optimisation(config, kind, length, len(dataset) // 2)
     tx = optimisation.build_tx(network.shapes["params"], network.classifier.layout)
     state = jax.eval_shape(lambda variables: create_train_state(variables, tx, optimisation.options), network.shapes)
-    parallel = Traced("jit", network.parallel.devices)
+    parallel = Traced("fsdp", network.parallel.devices)
     step = make_train_step(
         network.classifier, tx, parallel=parallel, inputs=network.inputs, options=optimisation.options
     )

@@ -46,7 +46,7 @@ def stable(name, monkeypatch):
     return {"norm_eval": True} if takes and not FAMILIES[name].exact else {}
 
 
-CASES = [(name, Parallel("jit")) for name in SHARDED] + [
+CASES = [(name, Parallel("fsdp")) for name in SHARDED] + [
     pytest.param(name, ONE, marks=pytest.mark.slow) for name in FAMILIES
 ]
 
@@ -62,11 +62,14 @@ def test_a_training_step(name, parallel, monkeypatch):
         step = make_train_step(made, tx, parallel=parallel, options=StepOptions(Precision(precision)))
         state, log_vars = step(jaxcls.create_train_state(variables, tx), data, jax.random.key(0))
         whole = [leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state.params)]
-        assert all(whole) if parallel is ONE else not all(whole)
+        assert all(whole) == (parallel.mode != "fsdp")
         assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((state.params, state.batch_stats)))
         return float(log_vars["loss"]), jax.tree.map(np.subtract, jax.device_get(state.params), variables["params"])
 
-    (loss, moves), (expected_loss, expected) = run("bfloat16", parallel), run("float32", ONE)
+    (loss, moves), (expected_loss, expected) = (
+        run("bfloat16", parallel),
+        run("float32", Parallel(devices=parallel.devices)),
+    )
     still = {tuple(key.key for key in path) for path, move in jax.tree.leaves_with_path(moves) if not np.any(move)}
     assert not [p for p in still if not made.is_frozen(p) and not ".".join(p).endswith(FAMILIES[name].unused)]
     assert loss == pytest.approx(expected_loss, rel=0.03)
@@ -81,15 +84,20 @@ def test_a_training_step(name, parallel, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
-def test_two_devices_take_the_same_step_as_one(name, monkeypatch):
+def test_parameters_in_parts_take_the_same_step_as_whole_ones(name, monkeypatch):
+    """Two devices, with what each draws at random."""
+    monkeypatch.setattr(parallel_module, "MIN_SHARDED_SIZE", 256)
     made, data, tx = classifier(name, **stable(name, monkeypatch)), batch(name), optax.sgd(0.1)
     variables = filled(made, data["image"])
 
     def run(parallel):
         step = make_train_step(made, tx, parallel=parallel)
         state, log_vars = step(jaxcls.create_train_state(variables, tx), data, jax.random.key(0))
+        whole = [leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state.params)]
+        assert all(whole) == (parallel.mode != "fsdp")
         return float(log_vars["loss"]), ravel_pytree(jax.tree.map(np.subtract, state.params, variables["params"]))[0]
 
-    (loss, moves), (expected_loss, expected) = run(Parallel("jit", jax.devices()[:2])), run(ONE)
+    two = jax.devices()[:2]
+    (loss, moves), (expected_loss, expected) = run(Parallel("fsdp", two)), run(Parallel("pmap", two))
     assert loss == pytest.approx(expected_loss, rel=1e-4)
     assert jnp.vdot(moves, expected) / jnp.linalg.norm(moves) / jnp.linalg.norm(expected) > 0.9999

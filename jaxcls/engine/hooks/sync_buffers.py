@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
-from jaxcls.collectives import BATCH_AXIS, axis_is_bound
+from jaxcls import collectives
 from jaxcls.engine.hooks.hook import PRIORITIES, Hook
 
 
@@ -42,7 +42,4 @@ class SyncBuffersHook(Hook):
 
 def _agreed(own: Array) -> Array:
     """The mean over the devices, or the value that all have: a mean of equal numbers may differ in the last bit."""
-    if not axis_is_bound():
-        return own
-    equal = lax.pmax(own, BATCH_AXIS) == lax.pmin(own, BATCH_AXIS)
-    return jnp.where(equal, own, lax.pmean(own, BATCH_AXIS))
+    return jnp.where(collectives.all_equal(own), own, collectives.pmean(own))

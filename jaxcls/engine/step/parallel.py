@@ -1,16 +1,18 @@
-"""One step, three wrappings: the same per-device function over the devices by pmap, shard_map or jit.
+"""One step, three wrappings: the same per-device function over the devices by pmap, shard_map or FSDP.
 
     pmap       each device computes its share of the batch; the state is replicated. One process.
     shard_map  the same over all devices of all processes.
-    jit        one global program; parameters and their optimiser state are sharded over the devices (FSDP), and XLA
-               puts in the collectives. BatchNorm then sees the whole batch, like SyncBN.
+    fsdp       the same, but parameters, their averages and the optimiser's state lie in parts on the devices (Zhao et
+               al. 2023, PyTorch FSDP, arXiv:2304.11277; Rajbhandari et al. 2020, ZeRO, arXiv:1910.02054, stage 3): each
+               device gathers a parameter where it needs it, gets its part of the gradient, and updates that. With
+               fewer `shards` than devices, several groups of devices have a copy each.
 
 Batches go in as a process's NumPy arrays and are placed here; the state is donated to each step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,10 +22,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxcls.collectives import BATCH_AXIS
-from jaxcls.errors import UserError, close_names
+from jaxcls import collectives
+from jaxcls.arguments import is_one_of, unknown_keys
+from jaxcls.collectives import BATCH_AXIS, MODEL_AXIS
+from jaxcls.errors import UserError, close_names, refuse
 
-MODES = ("pmap", "shard_map", "jit")
+MODES = ("pmap", "shard_map", "fsdp")
+FORMER_NAMES = {"jit": "fsdp"}
 # below this size, spreading a parameter costs more than it saves
 MIN_SHARDED_SIZE = 4096
 
@@ -33,27 +38,47 @@ class Parallel:
     """How a step runs on several devices.
 
     Attributes:
-        mode: pmap, shard_map or jit; pmap becomes shard_map where there are several processes (its outputs would be
-            local to each process, and no checkpoint can be written of those).
+        mode: pmap, shard_map or fsdp, which `jit` still names, too; pmap becomes shard_map where there are several
+            processes (its outputs would be local to each process, and no checkpoint can be written of those).
         devices: default: all of this process's, or with several processes all there are.
+        shards: fsdp only: how many devices, neighbours in `devices`, share a copy of the parameters; 0: all.
 
     Raises:
-        UserError: an unknown mode.
+        UserError: an unknown mode, or shards that the devices or the mode do not allow.
     """
 
     mode: str = "pmap"
     devices: Sequence[jax.Device] = field(default_factory=lambda: tuple(jax.devices()))
+    shards: int = 0
 
     def __post_init__(self) -> None:
+        if is_one_of(self.mode, FORMER_NAMES):
+            object.__setattr__(self, "mode", FORMER_NAMES[self.mode])
         if self.mode not in MODES:
             raise UserError(f"parallel: {self.mode!r}; {close_names(self.mode, MODES)}")
         if self.mode == "pmap" and jax.process_count() > 1:
             object.__setattr__(self, "mode", "shard_map")
+        if self.shards and self.mode != "fsdp":
+            raise UserError(f"parallel.shards: {self.shards}; only with mode='fsdp'")
+        if self.shards and len(self.devices) % self.shards:
+            raise UserError(f"parallel.shards: {self.shards} does not divide {len(self.devices)} devices")
 
     @cached_property
     def mesh(self) -> Mesh:
-        """All devices along the batch axis."""
-        return Mesh(np.array(self.devices), (BATCH_AXIS,))  # jax.make_mesh has other axis types, which Flax refuses
+        """All devices along the batch axis; with fsdp (copies, shards) along the batch axis and the model axis."""
+        # jax.make_mesh has other axis types, which Flax refuses
+        if self.mode != "fsdp":
+            return Mesh(np.array(self.devices), (BATCH_AXIS,))
+        return Mesh(np.array(self.devices).reshape(-1, self._shards), (BATCH_AXIS, MODEL_AXIS))
+
+    @property
+    def _shards(self) -> int:
+        return self.shards or len(self.devices)
+
+    @property
+    def _rows(self) -> P:
+        """Of a batch: the first axis over all devices."""
+        return P((BATCH_AXIS, MODEL_AXIS) if self.mode == "fsdp" else BATCH_AXIS)
 
     @cached_property
     def replicated(self) -> NamedSharding:
@@ -63,7 +88,7 @@ class Parallel:
     @cached_property
     def split(self) -> NamedSharding:
         """The first axis over the devices."""
-        return NamedSharding(self.mesh, P(BATCH_AXIS))
+        return NamedSharding(self.mesh, self._rows)
 
     @property
     def local_device_count(self) -> int:
@@ -114,7 +139,7 @@ class Parallel:
         return place
 
     def place_state(self, state: Any) -> Any:
-        """A state on the devices: replicated, or with `jit` its large leaves sharded. What is placed stays."""
+        """A state on the devices: replicated, or with fsdp its large leaves sharded. What is placed stays."""
         leaves = jax.tree.leaves(state)
         if all(map(self._is_placed, leaves)):
             return state
@@ -133,20 +158,44 @@ class Parallel:
 
     def state_sharding(self, state: Any) -> Any:
         """The sharding of each leaf of a state."""
-        if self.mode != "jit":
-            return jax.tree.map(lambda _: self.replicated, state)
-        return jax.tree.map(lambda leaf: self._leaf_sharding(leaf.shape), state)
+        return jax.tree.map(lambda leaf: NamedSharding(self.mesh, self._parts(leaf.shape)), state)
 
-    def _leaf_sharding(self, shape: tuple[int, ...]) -> NamedSharding:
-        """Over the largest axis that the devices divide; whole where there is none, or the leaf is small."""
-        axes = [axis for axis, size in enumerate(shape) if size % len(self.devices) == 0]
-        if not axes or np.prod(shape) < MIN_SHARDED_SIZE:
-            return self.replicated
+    def _parts(self, shape: tuple[int, ...]) -> P:
+        """With fsdp over the largest axis that the shards divide; whole where there is none, or the leaf is small."""
+        axes = [axis for axis, size in enumerate(shape) if size % self._shards == 0]
+        if self.mode != "fsdp" or not axes or np.prod(shape) < MIN_SHARDED_SIZE:
+            return P()
         axis = max(axes, key=lambda axis: shape[axis])
-        return NamedSharding(self.mesh, P(*(None,) * axis, BATCH_AXIS))
+        return P(*(None,) * axis, MODEL_AXIS)
+
+    def wrap_loss(self, loss: Callable) -> Callable:
+        """`loss(params, batch, *rest) -> (loss, aux)` of one device, as the step that is wrapped takes its gradient.
+
+        With fsdp that step is a program of all devices: the loss and `aux` are the means over them. Each device gathers
+        the parameters; a gather's derivative sums all devices' gradients, and leaves each with its part.
+        """
+        if self.mode != "fsdp":
+            return loss
+
+        def of_all(params: Any, batch: Any, *rest: Any) -> tuple[jax.Array, Any]:
+            parts = jax.tree.map(lambda leaf: self._parts(leaf.shape), params)
+
+            def of_one(params: Any, batch: Any, *rest: Any) -> tuple[jax.Array, Any]:
+                return collectives.pmean(loss(jax.tree.map(_gathered, params, parts), batch, *rest))
+
+            return self._over_devices(of_one, (parts, self._rows, *(P(),) * len(rest)), P())(params, batch, *rest)
+
+        return of_all
+
+    def _over_devices(self, function: Callable, in_specs: Any, out_specs: Any) -> Callable:
+        # check_vma=True would make gradients of replicated parameters sums over the devices already.
+        return jax.shard_map(function, mesh=self.mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
 
     def wrap_train_step(self, step: Callable) -> Callable:
-        """`step(state, batch, key, constants) -> (state, log_vars)` over the devices; the state is donated."""
+        """`step(state, batch, key, constants) -> (state, log_vars)` over the devices; the state is donated.
+
+        The step takes the gradient of a loss that `wrap_loss` has made.
+        """
         if self.mode == "pmap":
             return jax.pmap(
                 step,
@@ -157,14 +206,7 @@ class Parallel:
                 donate_argnums=(0,),
             )
         if self.mode == "shard_map":
-            # check_vma=True would make gradients of replicated parameters sums over the devices already.
-            mapped = jax.shard_map(
-                step,
-                mesh=self.mesh,
-                in_specs=(P(), P(BATCH_AXIS), P(), P()),
-                out_specs=(P(), P()),
-                check_vma=False,
-            )
+            mapped = self._over_devices(step, (P(), self._rows, P(), P()), (P(), P()))
             return jax.jit(mapped, donate_argnums=(0,))
 
         def constrained(state: Any, batch: Any, key: jax.Array, constants: Any) -> Any:
@@ -177,16 +219,7 @@ class Parallel:
         """`step(variables, batch) -> (rows, replicated)` over the devices: leaves (n, …) of each row, and sums."""
         if self.mode == "pmap":
             return jax.pmap(step, axis_name=BATCH_AXIS, in_axes=(None, 0), out_axes=(0, None), devices=self.devices)
-        if self.mode == "shard_map":
-            mapped = jax.shard_map(
-                step,
-                mesh=self.mesh,
-                in_specs=(P(), P(BATCH_AXIS)),
-                out_specs=(P(BATCH_AXIS), P()),
-                check_vma=False,
-            )
-            return jax.jit(mapped)
-        return jax.jit(step, out_shardings=(self.split, self.replicated))
+        return jax.jit(self._over_devices(step, (P(), self._rows), (self._rows, P())))
 
     def local_rows(self, array: jax.Array) -> np.ndarray:
         """This process's rows (n, …) of an evaluation step's output, in order."""
@@ -195,8 +228,27 @@ class Parallel:
         return rows.reshape(-1, *rows.shape[2:]) if self.mode == "pmap" else rows
 
 
+def _gathered(part: jax.Array, spec: P) -> jax.Array:
+    """A device's part of a leaf -> the whole leaf."""
+    if MODEL_AXIS not in spec:
+        return part
+    return jax.lax.all_gather(part, MODEL_AXIS, axis=tuple(spec).index(MODEL_AXIS), tiled=True)
+
+
 def _place(tree: Any, sharding: Any) -> Any:
     """The leaves, the same in each process, on the devices of all."""
     if jax.process_count() == 1:
         return jax.device_put(tree, sharding)
     return jax.jit(lambda tree: tree, out_shardings=sharding)(tree)  # device_put does not take keys there
+
+
+def build_parallel(config: str | Mapping[str, Any]) -> Parallel:
+    """`fsdp`, or a dict of `mode` and `shards` -> Parallel over all devices.
+
+    Raises:
+        UserError: what the class refuses, or an unknown argument.
+    """
+    if not isinstance(config, Mapping):
+        return Parallel(config)
+    refuse(unknown_keys(config, ("mode", "shards"), "parallel"))
+    return Parallel(**config)

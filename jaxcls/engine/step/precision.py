@@ -106,8 +106,8 @@ class Precision:
         if scale is None:
             grads, aux = collectives.pmean(jax.grad(loss_fn, has_aux=True)(params))
             return grads, aux, all_finite(grads), None
-        axis = collectives.BATCH_AXIS if collectives.axis_is_bound() else None
-        scaled = scale.value_and_grad(loss_fn, has_aux=True, axis_name=axis)(params)
+        axes: Any = collectives.axes() or None  # `lax.pmean` takes several, though Flax's annotation has one
+        scaled = scale.value_and_grad(loss_fn, has_aux=True, axis_name=axes)(params)
         return scaled.grad, collectives.pmean(scaled.aux[1]), scaled.finite, scaled.dynamic_scale
 
 
@@ -117,7 +117,7 @@ def all_finite(tree: PyTree) -> Array:
     Small leaves are looked at in one piece: each one alone would take XLA some 10 ms to compile, of ResNet-50 1.5 of
     8 s. Where no axis is bound, larger ones may lie in parts on several devices, and stay there.
     """
-    limit = _SMALL if collectives.axis_is_bound() else MIN_SHARDED_SIZE - 1
+    limit = _SMALL if collectives.axes() else MIN_SHARDED_SIZE - 1
     small: dict[Any, list[Array]] = {}
     pieces = []
     for leaf in jax.tree.leaves(tree):

@@ -87,30 +87,37 @@ def make_train_step(
         params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates, norms))
         return state.replace(params=params, opt_state=opt_state), norm
 
-    def train_step(
-        state: TrainState, batch: Batch, key: Array, teacher_variables: Any
-    ) -> tuple[TrainState, dict[str, Array]]:
-        key = jax.random.fold_in(jax.random.fold_in(key, state.step), collectives.device_index())
-        images, labels, dropout_key = inputs(batch, key)
+    def device_loss(
+        params: Any, batch: Batch, batch_stats: Any, key: Array, teacher_variables: Any
+    ) -> tuple[Array, Any]:
+        images, labels, dropout_key = inputs(batch, jax.random.fold_in(key, collectives.device_index()))
         forward: str = "forward_train"
         targets: tuple[Any, ...] = (labels,)
         if teacher is not None:
             taught = teacher.logits(teacher_variables, images, precision)
             forward, targets = "forward_distill", (labels, taught, teacher.distillation)
+        params = _map_frozen(classifier, jax.lax.stop_gradient, params)
+        losses, updated = classifier.apply(
+            precision.cast({"params": params, "batch_stats": batch_stats}),
+            precision.cast_images(images),
+            *targets,
+            method=forward,
+            rngs={"dropout": dropout_key},
+            mutable=["batch_stats", FROZEN],
+        )
+        loss, log_vars = parse_losses(losses)
+        log_vars["loss"] = jnp.where(jnp.all(are_finite(images)), log_vars["loss"], jnp.nan)
+        return loss, (updated.get("batch_stats", {}), updated.get(FROZEN, {}), log_vars)
 
+    parallel = parallel or Parallel()
+    loss = parallel.wrap_loss(device_loss)
+
+    def train_step(
+        state: TrainState, batch: Batch, key: Array, teacher_variables: Any
+    ) -> tuple[TrainState, dict[str, Array]]:
         def loss_fn(params: Any) -> tuple[Array, Any]:
-            params = _map_frozen(classifier, jax.lax.stop_gradient, params)
-            losses, updated = classifier.apply(
-                precision.cast({"params": params, "batch_stats": state.batch_stats}),
-                precision.cast_images(images),
-                *targets,
-                method=forward,
-                rngs={"dropout": dropout_key},
-                mutable=["batch_stats", FROZEN],
-            )
-            loss, log_vars = parse_losses(losses)
-            log_vars["loss"] = jnp.where(jnp.all(are_finite(images)), log_vars["loss"], jnp.nan)
-            return loss, (updated.get("batch_stats", {}), updated.get(FROZEN, {}), log_vars)
+            of_step = jax.random.fold_in(key, state.step)
+            return loss(params, batch, state.batch_stats, of_step, teacher_variables)
 
         grads, (batch_stats, norms, log_vars), finite, scale = precision.gradient(
             loss_fn, state.params, state.loss_scale
@@ -125,7 +132,6 @@ def make_train_step(
             state = _averaged(state, options.ema, finite)
         return _counted(state, finite, searching), log_vars
 
-    parallel = parallel or Parallel()
     compiled = announced(parallel.wrap_train_step(train_step), "training step")
     constants = parallel.place_state(teacher.variables if teacher is not None else {})
 

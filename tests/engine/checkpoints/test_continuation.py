@@ -16,6 +16,7 @@ from jaxcls.engine.checkpoints.storage import numbered, restore_checkpoint
 from jaxcls.engine.hooks import Hook
 from jaxcls.engine.log import get_logger
 from jaxcls.engine.runner.interruption import Interrupted
+from jaxcls.engine.step import parallel as parallel_module
 from jaxcls.errors import UserError
 from tests import recipe
 from tests.engine import tiny
@@ -285,3 +286,24 @@ def test_position_is_json(by_epochs):
     _, meta = restore_checkpoint(by_epochs[1] / "checkpoints" / "1")
     assert meta == json.loads(json.dumps(meta))
     assert (meta["epoch"], meta["iter"], meta["stage"], meta["samples"]) == (1, 23, "after_train_epoch", 1437)
+
+
+@pytest.mark.parametrize(
+    "modes", [("pmap", "fsdp"), ("fsdp", "shard_map"), ("fsdp", {"mode": "fsdp", "shards": 2})], ids=str
+)
+def test_a_run_goes_on_in_another_mode(modes, tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel_module, "MIN_SHARDED_SIZE", 1)
+    first, second = modes
+    whole = tiny.train(tmp_path / "work", parallel=first)
+    expected = jax.device_get(whole.state)
+    shutil.rmtree(tmp_path / "work" / "checkpoints" / "2")
+    runner = tiny.train(tmp_path / "work", parallel=second, resume=True)
+    assert runner.iter == whole.iter
+    kernel = runner.state.params["backbone"]["conv1"]["kernel"]
+    parts = {"pmap": 1, "shard_map": 1, "fsdp": 8}[second] if isinstance(second, str) else second["shards"]
+    assert kernel.addressable_shards[0].data.size * parts == kernel.size
+    jax.tree.map(
+        lambda found, wanted: np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5),
+        jax.device_get(runner.state),
+        expected,
+    )

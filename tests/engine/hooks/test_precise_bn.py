@@ -44,7 +44,7 @@ def expected_statistics(runner, norm, first, batches, shares):
 
 @pytest.mark.parametrize(
     ("norm", "momentum", "parallel", "shares"),
-    [("BN", 0.3, "pmap", 8), ("SyncBN", 0.1, "shard_map", 1), ("BN", 0.1, "jit", 1)],
+    [("BN", 0.3, "pmap", 8), ("SyncBN", 0.1, "shard_map", 1), ("BN", 0.1, "fsdp", 8)],
 )
 def test_the_statistics_are_means_over_batches_and_devices(tmp_path, norm, momentum, parallel, shares):
     done = tiny.train(

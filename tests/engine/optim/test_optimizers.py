@@ -262,7 +262,7 @@ def test_muon_on_sharded_parameters_is_muon():
         updates, opt_state = tx.update(jax.grad(loss)(params), opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), {}
 
-    parallel = Parallel("jit", jax.devices()[:8])
+    parallel = Parallel("fsdp", jax.devices()[:8])
     sharded, alone = parallel.wrap_train_step(step), jax.jit(step)
     state, expected = parallel.place_state((params, tx.init(params))), (params, tx.init(params))
     key = parallel.place_key(jax.random.key(0))

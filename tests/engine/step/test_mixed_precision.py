@@ -79,7 +79,7 @@ TWO = jax.devices()[:2]
 
 @pytest.mark.parametrize(
     ("precision", "parallel"),
-    [("float32", Parallel(devices=TWO)), ("float16", Parallel(devices=TWO)), ("float16", Parallel("jit", TWO))],
+    [("float32", Parallel(devices=TWO)), ("float16", Parallel(devices=TWO)), ("float16", Parallel("fsdp", TWO))],
 )
 def test_an_iteration_without_finite_gradients_changes_nothing_and_is_counted(precision, parallel):
     poison = next(batches())

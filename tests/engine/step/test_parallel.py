@@ -1,4 +1,4 @@
-"""One device and eight, pmap, shard_map and jit: the same numbers."""
+"""One device and eight, pmap, shard_map and FSDP: the same numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import optax
 import pytest
 
 import jaxcls
-from jaxcls.engine.step.parallel import MODES, Parallel
+from jaxcls.engine.step.inputs import Inputs
+from jaxcls.engine.step.parallel import MODES, Parallel, build_parallel
 from jaxcls.engine.step.train_step import make_eval_step, make_train_step
 from jaxcls.errors import UserError
 
@@ -85,11 +86,46 @@ def test_eight_devices_give_what_one_gives(reference, on_eight, mode):
         np.testing.assert_allclose(own, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_jit_shards_parameters(on_eight):
-    _, _, state = on_eight("jit")
-    kernel = state.params["backbone"]["layer1.1"]["conv2"]["kernel"]
-    assert kernel.addressable_shards[0].data.size * 8 == kernel.size
-    assert state.params["head"]["fc"]["bias"].sharding.is_fully_replicated
+@pytest.mark.parametrize("shards", [8, 4, 1])
+def test_fsdp_shards_parameters_and_momentum(setting, reference, on_eight, shards):
+    """Of fewer shards than devices each group has a copy."""
+    parallel = Parallel("fsdp", jax.devices()[:8], shards)
+    losses, _, state = on_eight("fsdp") if shards == 8 else run(setting, parallel)
+    np.testing.assert_allclose(losses, reference[0], rtol=1e-4)
+    for tree in (state.params, optax.tree.get(state.opt_state, "trace")):
+        kernel = tree["backbone"]["layer1.1"]["conv2"]["kernel"]
+        assert kernel.addressable_shards[0].data.size * shards == kernel.size
+        assert len({str(shard.index) for shard in kernel.addressable_shards}) == shards
+        assert tree["head"]["fc"]["bias"].sharding.is_fully_replicated
+
+
+def mixed(key, images, labels):
+    """Each image with one of the same device."""
+    weight = jax.random.uniform(key)
+    labels = jax.nn.one_hot(labels, 10)
+    return tuple(weight * values + (1 - weight) * values[::-1] for values in (images, labels))
+
+
+def test_norms_and_random_numbers_of_each_device_are_its_own_in_every_mode():
+    """BatchNorm of a device's own four images, its own Mixup, its own dropped paths: the same numbers by any mode."""
+    backbone = {**CONFIG["backbone"], "norm_cfg": {"type": "BN"}, "drop_path_rate": 0.5}
+    classifier = jaxcls.build_classifier({**CONFIG, "backbone": backbone})
+    variables = jax.jit(classifier.init)(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
+    tx = optax.sgd(10.0)
+    rng = np.random.default_rng(0)
+    batch = {"image": rng.standard_normal((N, 8, 8, 3), np.float32), "label": np.arange(N, dtype=np.int32) % 10}
+
+    def stepped(*parallel):
+        step = make_train_step(classifier, tx, parallel=Parallel(*parallel), inputs=Inputs(mix_batch=mixed))
+        state, log_vars = step(jaxcls.create_train_state(variables, tx), batch, jax.random.key(1))
+        return jax.device_get((state.params, state.batch_stats, log_vars["loss"]))
+
+    devices = jax.devices()
+    expected, alone = stepped("pmap", devices[:8]), stepped("pmap", devices[:1])
+    differences = jax.tree.map(lambda a, b: np.abs(a - b).max(), expected[0], alone[0])
+    assert max(jax.tree.leaves(differences)) > 1e-2  # it matters
+    for parallel in [("shard_map", devices[:8]), ("fsdp", devices[:8]), ("fsdp", devices[:8], 2)]:
+        jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), stepped(*parallel), expected)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -118,6 +154,12 @@ def test_what_is_on_the_devices_already_stays_there(mode):
 def test_messages():
     with pytest.raises(UserError, match="parallel: 'pmab'; did you mean 'pmap'"):
         Parallel("pmab")
+    with pytest.raises(UserError, match=r"parallel\.shards: 3 does not divide 8 devices"):
+        build_parallel({"mode": "fsdp", "shards": 3})
+    with pytest.raises(UserError, match=r"parallel\.shards: 2; only with mode='fsdp'"):
+        build_parallel({"mode": "shard_map", "shards": 2})
+    with pytest.raises(UserError, match="parallel has no key 'shard'; did you mean 'shards'"):
+        build_parallel({"mode": "fsdp", "shard": 2})
     with pytest.raises(UserError, match=r"data\.batch_size: 12 does not split over 8 devices; give a multiple of 8"):
         Parallel(devices=jax.devices()[:8]).check_batch_size(12)
     with pytest.raises(UserError, match="batch: 12 does not split over 8 devices"):

@@ -11,6 +11,8 @@ import pytest
 
 import jaxcls
 from jaxcls.engine.optim.clipping import build_grad_clip
+from jaxcls.engine.step import parallel as parallel_module
+from jaxcls.engine.step import precision as precision_module
 from jaxcls.engine.step.options import StepOptions
 from jaxcls.engine.step.parallel import Parallel
 from jaxcls.engine.step.precision import build_precision
@@ -60,6 +62,24 @@ def test_gradients_and_what_is_logged_travel_in_one_all_reduce_in_float32(mode, 
 def test_a_synchronised_norm_adds_one_exchange_each_way(mode):
     step, arguments, layers = prepared("SyncBN", mode)
     assert exchanges(step, arguments)[0] == {"all-reduce": 1, "all-gather": layers, "reduce-scatter": layers}
+
+
+@pytest.mark.parametrize("norm", ["BN", "SyncBN"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_fsdp_gathers_each_large_parameter_once_and_scatters_its_gradient_in_float32(precision, norm, monkeypatch):
+    """Activations stay where they are; what is left to reduce are the small gradients, and numbers of the whole."""
+    for module in (parallel_module, precision_module):
+        monkeypatch.setattr(module, "MIN_SHARDED_SIZE", 256)
+    step, arguments, layers = prepared(norm, "fsdp", precision)
+    large = sum(not leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(arguments[0].params))
+    program = step.lower(*arguments).compile().as_text()
+    found = Counter(EXCHANGES.findall(program))
+    assert large == 8
+    assert found.pop("all-reduce") <= 5
+    each_way = large + (layers if norm == "SyncBN" else 0)
+    assert found == {"all-gather": each_way, "reduce-scatter": each_way}
+    moved = "".join(re.findall(r"= (.*) (?:all-gather|reduce-scatter)(?:-start)?\(", program))
+    assert set(re.findall(r"\b(f\d+|bf16)\[", moved)) == {"f32"}
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("bfloat16", "bf16"), ("float16", "f16"), ("float32", "f32")])

@@ -103,7 +103,7 @@ def test_the_teacher_is_no_part_of_the_state_and_stays_as_it_is():
         assert np.any(state.params["head"][name]["kernel"] != student[1]["params"]["head"][name]["kernel"])
 
 
-@pytest.mark.parametrize("mode", ["pmap", "shard_map", "jit"])
+@pytest.mark.parametrize("mode", ["pmap", "shard_map", "fsdp"])
 def test_every_wrapping_gives_the_same(mode):
     student, teacher = made(TWO_HEADS), teacher_of(SOFT)
     (alone, expected), (state, log_vars) = (stepped(student, teacher, parallel) for parallel in (ONE, Parallel(mode)))
