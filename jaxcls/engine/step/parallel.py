@@ -41,7 +41,8 @@ class Parallel:
         mode: pmap, shard_map or fsdp, which `jit` still names, too; pmap becomes shard_map where there are several
             processes (its outputs would be local to each process, and no checkpoint can be written of those).
         devices: default: all of this process's, or with several processes all there are.
-        shards: fsdp only: how many devices, neighbours in `devices`, share a copy of the parameters; 0: all.
+        shards: fsdp only: how many devices, neighbours in `devices`, share a copy of the parameters; 0, or more
+            than there are: all.
 
     Raises:
         UserError: an unknown mode, or shards that the devices or the mode do not allow.
@@ -60,7 +61,7 @@ class Parallel:
             object.__setattr__(self, "mode", "shard_map")
         if self.shards and self.mode != "fsdp":
             raise UserError(f"parallel.shards: {self.shards}; only with mode='fsdp'")
-        if self.shards and len(self.devices) % self.shards:
+        if len(self.devices) % self._shards:
             raise UserError(f"parallel.shards: {self.shards} does not divide {len(self.devices)} devices")
 
     @cached_property
@@ -73,7 +74,7 @@ class Parallel:
 
     @property
     def _shards(self) -> int:
-        return self.shards or len(self.devices)
+        return min(self.shards or len(self.devices), len(self.devices))
 
     @property
     def _rows(self) -> P:

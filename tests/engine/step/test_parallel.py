@@ -99,6 +99,14 @@ def test_fsdp_shards_parameters_and_momentum(setting, reference, on_eight, shard
         assert tree["head"]["fc"]["bias"].sharding.is_fully_replicated
 
 
+def test_a_run_of_more_shards_is_taken_by_fewer_devices():
+    """As it is evaluated on one device, or goes on with half of them."""
+    for devices in (1, 2):
+        parallel = Parallel("fsdp", jax.devices()[:devices], 8)
+        placed = parallel.place_state({"a": np.zeros((8, 1024), np.float32)})["a"]
+        assert placed.addressable_shards[0].data.size * devices == placed.size
+
+
 def mixed(key, images, labels):
     """Each image with one of the same device."""
     weight = jax.random.uniform(key)
