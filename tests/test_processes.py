@@ -99,7 +99,7 @@ def test_two_processes_of_four_devices_train_as_one_of_eight(two, one_of_eight):
 
 @pytest.mark.parametrize("variant", ["fsdp", "fsdp-copies"])
 def test_parameters_in_parts_over_two_processes_and_whole_again_in_one(variant, one_of_eight, tmp_path):
-    """Over all eight devices, or a copy in each process; checkpoints are written by both and read by one of pmap."""
+    """Over all eight devices, or a copy in each process; what they save is evaluated on one, continued on two."""
     statuses, said = finish(*start_two(tmp_path / "work", devices=4, config=f"{CONFIG}:{variant}"))
     assert statuses == [0, 0], said
     losses = [line["loss"] for line in lines(tmp_path / "work", "train")]

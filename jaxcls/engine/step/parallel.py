@@ -61,7 +61,7 @@ class Parallel:
             object.__setattr__(self, "mode", "shard_map")
         if self.shards and self.mode != "fsdp":
             raise UserError(f"parallel.shards: {self.shards}; only with mode='fsdp'")
-        if len(self.devices) % self._shards:
+        if self.shards < 0 or len(self.devices) % self._shards:
             raise UserError(f"parallel.shards: {self.shards} does not divide {len(self.devices)} devices")
 
     @cached_property
@@ -172,8 +172,9 @@ class Parallel:
     def wrap_loss(self, loss: Callable) -> Callable:
         """`loss(params, batch, *rest) -> (loss, aux)` of one device, as the step that is wrapped takes its gradient.
 
-        With fsdp that step is a program of all devices: the loss and `aux` are the means over them. Each device gathers
-        the parameters; a gather's derivative sums all devices' gradients, and leaves each with its part.
+        The loss is a scalar, leaves of the batch are (n, …), and `rest` is the same on all devices. With fsdp that step
+        is a program of all devices: the loss and `aux` are the means over them. Each device gathers the parameters; a
+        gather's derivative sums all devices' gradients, and leaves each with its part.
         """
         if self.mode != "fsdp":
             return loss

@@ -95,7 +95,7 @@ class Precision:
         """The gradient of `loss_fn(params) -> (loss, aux)`, averaged over the devices.
 
         Args:
-            loss_fn: of one device.
+            loss_fn: of one device, or of all, as `Parallel.wrap_loss` makes it.
             params: where.
             scale: of the loss; None: it is not scaled.
 

@@ -87,30 +87,8 @@ def make_train_step(
         params = optax.apply_updates(state.params, _map_frozen(classifier, jnp.zeros_like, updates, norms))
         return state.replace(params=params, opt_state=opt_state), norm
 
-    def device_loss(
-        params: Any, batch: Batch, batch_stats: Any, key: Array, teacher_variables: Any
-    ) -> tuple[Array, Any]:
-        images, labels, dropout_key = inputs(batch, jax.random.fold_in(key, collectives.device_index()))
-        forward: str = "forward_train"
-        targets: tuple[Any, ...] = (labels,)
-        if teacher is not None:
-            taught = teacher.logits(teacher_variables, images, precision)
-            forward, targets = "forward_distill", (labels, taught, teacher.distillation)
-        params = _map_frozen(classifier, jax.lax.stop_gradient, params)
-        losses, updated = classifier.apply(
-            precision.cast({"params": params, "batch_stats": batch_stats}),
-            precision.cast_images(images),
-            *targets,
-            method=forward,
-            rngs={"dropout": dropout_key},
-            mutable=["batch_stats", FROZEN],
-        )
-        loss, log_vars = parse_losses(losses)
-        log_vars["loss"] = jnp.where(jnp.all(are_finite(images)), log_vars["loss"], jnp.nan)
-        return loss, (updated.get("batch_stats", {}), updated.get(FROZEN, {}), log_vars)
-
     parallel = parallel or Parallel()
-    loss = parallel.wrap_loss(device_loss)
+    loss = parallel.wrap_loss(partial(device_loss, classifier, inputs, precision, teacher))
 
     def train_step(
         state: TrainState, batch: Batch, key: Array, teacher_variables: Any
@@ -139,6 +117,54 @@ def make_train_step(
         return compiled(parallel.place_state(state), parallel.place_batch(batch), parallel.place_key(key), constants)
 
     return step
+
+
+def device_loss(
+    classifier: nn.Module,
+    inputs: Inputs,
+    precision: Precision,
+    teacher: Teacher | None,
+    params: Any,
+    batch: Batch,
+    batch_stats: Any,
+    key: Array,
+    teacher_variables: Any,
+) -> tuple[Array, tuple[Any, Any, dict[str, Array]]]:
+    """The loss of one device's share of a batch, in training.
+
+    Args:
+        classifier: as for `make_train_step`.
+        inputs: as there.
+        precision: of the step's options.
+        teacher: as there; None: nobody teaches.
+        params: float32, whole, whatever the precision.
+        batch: `image` (n, H, W, C) and `label` (n,) or (n, K).
+        batch_stats: the norms' running statistics before the step.
+        key: of the step; it is folded with the device's number.
+        teacher_variables: the teacher's; empty where there is none.
+
+    Returns:
+        the loss, a scalar; the running statistics after the step, what norms that are frozen say of themselves, and
+        what is logged, scalars by name.
+    """
+    images, labels, dropout_key = inputs(batch, jax.random.fold_in(key, collectives.device_index()))
+    forward: str = "forward_train"
+    targets: tuple[Any, ...] = (labels,)
+    if teacher is not None:
+        taught = teacher.logits(teacher_variables, images, precision)
+        forward, targets = "forward_distill", (labels, taught, teacher.distillation)
+    params = _map_frozen(classifier, jax.lax.stop_gradient, params)
+    losses, updated = classifier.apply(
+        precision.cast({"params": params, "batch_stats": batch_stats}),
+        precision.cast_images(images),
+        *targets,
+        method=forward,
+        rngs={"dropout": dropout_key},
+        mutable=["batch_stats", FROZEN],
+    )
+    loss, log_vars = parse_losses(losses)
+    log_vars["loss"] = jnp.where(jnp.all(are_finite(images)), log_vars["loss"], jnp.nan)
+    return loss, (updated.get("batch_stats", {}), updated.get(FROZEN, {}), log_vars)
 
 
 def _averaged(state: TrainState, ema: Ema, finite: Array) -> TrainState:

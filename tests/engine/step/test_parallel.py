@@ -89,8 +89,8 @@ def test_eight_devices_give_what_one_gives(reference, on_eight, mode):
 @pytest.mark.parametrize("shards", [8, 4, 1])
 def test_fsdp_shards_parameters_and_momentum(setting, reference, on_eight, shards):
     """Of fewer shards than devices each group has a copy."""
-    parallel = Parallel("fsdp", jax.devices()[:8], shards)
-    losses, _, state = on_eight("fsdp") if shards == 8 else run(setting, parallel)
+    several = on_eight("fsdp") if shards == 8 else run(setting, Parallel("fsdp", jax.devices()[:8], shards))
+    losses, _, state = several
     np.testing.assert_allclose(losses, reference[0], rtol=1e-4)
     for tree in (state.params, optax.tree.get(state.opt_state, "trace")):
         kernel = tree["backbone"]["layer1.1"]["conv2"]["kernel"]
@@ -164,6 +164,8 @@ def test_messages():
         Parallel("pmab")
     with pytest.raises(UserError, match=r"parallel\.shards: 3 does not divide 8 devices"):
         build_parallel({"mode": "fsdp", "shards": 3})
+    with pytest.raises(UserError, match=r"parallel\.shards: -2 does not divide 8 devices"):
+        Parallel("fsdp", jax.devices()[:8], -2)
     with pytest.raises(UserError, match=r"parallel\.shards: 2; only with mode='fsdp'"):
         build_parallel({"mode": "shard_map", "shards": 2})
     with pytest.raises(UserError, match="parallel has no key 'shard'; did you mean 'shards'"):
