@@ -64,9 +64,12 @@ class Backbone(nn.Module):
         return train and stage > self.frozen_through
 
     @nn.nowrap
-    def checkpointed(self, block: type[Block], train: bool) -> type[Block]:
-        """`block`, its activations computed again in the backward pass where `with_cp` says so; called (x, train)."""
-        return nn.remat(block, static_argnums=(2,)) if train and getattr(self, "with_cp", False) else block
+    def checkpointed(self, block: type[Block], train: bool, arrays: int = 1) -> type[Block]:
+        """`block`, its activations computed again in the backward pass where `with_cp` says so.
+
+        It is called with `arrays` arrays and `train`, by place.
+        """
+        return nn.remat(block, static_argnums=(1 + arrays,)) if train and getattr(self, "with_cp", False) else block
 
     # what the rest asks
 

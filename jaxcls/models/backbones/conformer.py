@@ -197,6 +197,7 @@ class Conformer(Backbone):
         norm_eval: without effect, as in the original.
         frozen_stages: the original freezes none; 0 or -1.
         out_indices: the blocks to return, from 2 to depths, negative ones from the end.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or block that is not there, or stages to freeze.
@@ -212,6 +213,7 @@ class Conformer(Backbone):
     norm_eval: bool = True
     frozen_stages: int = 0
     out_indices: int | tuple[int, ...] = -1
+    with_cp: bool = False
     init_cfg: Any = None
 
     own_init: ClassVar[tuple[Config, ...]] = (  # convolutions' kernels have their own too, but not their biases
@@ -258,7 +260,7 @@ class Conformer(Backbone):
         norm = LayerNorm(name="trans_norm")
         outputs = []
         for place in self._places():
-            x, tokens = self._block(place)(x, tokens, train)
+            x, tokens = self._block(place, train)(x, tokens, train)
             if place.number in self.returned:
                 normed = norm(tokens, train)
                 mean = jnp.mean(normed, 1, dtype=jnp.float32).astype(normed.dtype)
@@ -288,9 +290,9 @@ class Conformer(Backbone):
     def _channels(self, stage: int) -> int:
         return int(self.base_channels * self.settings["channel_ratio"] * 2**stage)
 
-    def _block(self, place: _Place) -> ConvTransBlock:
+    def _block(self, place: _Place, train: bool) -> ConvTransBlock:
         depth = self.settings["depths"]
-        return ConvTransBlock(
+        return self.checkpointed(ConvTransBlock, train, arrays=2)(
             self._channels(place.stage),
             2 if place.is_first else 1,
             self.patch_size // 4 // 2**place.stage,

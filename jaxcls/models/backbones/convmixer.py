@@ -44,6 +44,7 @@ class ConvMixer(Backbone):
         arch: 768/32, 1024/20 or 1536/20, or a dict of `embed_dims`, `depth`, `patch_size` and `kernel_size`.
         out_indices: the layers to return, from 0, negative ones from the end.
         frozen_stages: so many layers, but not the stem, are as in evaluation and not trained; 0: none.
+        with_cp: activations of a layer are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or layer that is not there.
@@ -55,6 +56,7 @@ class ConvMixer(Backbone):
     act_cfg: Config = GELU
     out_indices: int | tuple[int, ...] = -1
     frozen_stages: int = 0
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(stem=("stem",), blocks=("stages.{stage}",), first=0)
@@ -83,7 +85,9 @@ class ConvMixer(Backbone):
         x = Conv(settings["embed_dims"], settings["patch_size"], settings["patch_size"], name="stem.0")(x)
         x = layers.norm("stem.2")(layers.act(x), train)
         for i in range(settings["depth"]):
-            x = ConvMixerLayer(settings["kernel_size"], layers, name=f"stages.{i}")(x, self.trains(i + 1, train))
+            layer_train = self.trains(i + 1, train)
+            layer = self.checkpointed(ConvMixerLayer, layer_train)
+            x = layer(settings["kernel_size"], layers, name=f"stages.{i}")(x, layer_train)
             if i in self.returned:
                 outputs.append(x)
         return tuple(outputs)

@@ -106,6 +106,7 @@ class CSPNet(Backbone):
         frozen_stages: the stem and the stages up to this one, from 0, are as in evaluation and not trained; -1: none.
         conv_cfg: of the blocks' convolutions.
         norm_eval: no batch statistics at all.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: a depth or stage that is not there.
@@ -119,6 +120,7 @@ class CSPNet(Backbone):
     norm_cfg: Config = BN
     act_cfg: Config = _LEAKY_RELU
     norm_eval: bool = False
+    with_cp: bool = False
     init_cfg: Any = nn.FrozenDict({"type": "Kaiming", "layer": "Conv2d"})
 
     # depth: the stages; table 1 of the paper
@@ -149,7 +151,9 @@ class CSPNet(Backbone):
         layers, outputs = Layers(self.conv_cfg, self.norm_cfg, self.act_cfg, self.norm_eval), []
         x = self.stem(x, layers, self.trains(0, train))
         for index, stage in enumerate(self.stages):
-            x = CSPStage(stage, **self.blocks, layers=layers, name=f"stages.{index}")(x, self.trains(index + 1, train))
+            stage_train = self.trains(index + 1, train)
+            own = {**self.blocks, "block": self.checkpointed(self.blocks["block"], stage_train)}
+            x = CSPStage(stage, **own, layers=layers, name=f"stages.{index}")(x, stage_train)
             if index in self.returned:
                 outputs.append(x)
         return tuple(outputs)

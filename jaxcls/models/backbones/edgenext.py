@@ -118,6 +118,7 @@ class EdgeNeXt(Backbone):
         norm_cfg: of all norms, but in blocks that attend.
         out_indices: the stages to return, from 0.
         frozen_stages: so many stages, with the layers before them, are as in evaluation and not trained.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
         gap_before_final_norm: average over the positions before the last norm, which is a layer norm with eps 1e-5.
 
     Raises:
@@ -139,6 +140,7 @@ class EdgeNeXt(Backbone):
     norm_cfg: Config = _LN2D
     out_indices: int | tuple[int, ...] = -1
     frozen_stages: int = 0
+    with_cp: bool = False
     gap_before_final_norm: bool = True
     act_cfg: Config = GELU
     init_cfg: Any = None
@@ -182,8 +184,8 @@ class EdgeNeXt(Backbone):
             x = self._downsample(x, index, features, stage_train)
             for i, rate in enumerate(rates[index]):
                 attends = i >= len(rates[index]) - self.global_blocks[index]
-                block = self._attending(index, rate, i) if attends else self._convolving(index, rate, i)
-                x = block(x, stage_train)
+                make = self._attending if attends else self._convolving
+                x = make(index, rate, i, stage_train)(x, stage_train)
             if self.use_pos_embd_global and index == 0:
                 x = FourierPosition(name="pos_embed")(x)
             if index in self.returned:
@@ -198,8 +200,8 @@ class EdgeNeXt(Backbone):
             return build_norm(self.norm_cfg, second)(Conv(features, 4, 4, name=first)(x), train)
         return Conv(features, 2, 2, name=second)(build_norm(self.norm_cfg, first)(x, train))
 
-    def _convolving(self, stage: int, rate: float, i: int) -> nn.Module:
-        return ConvNeXtBlock(
+    def _convolving(self, stage: int, rate: float, i: int, train: bool) -> nn.Module:
+        return self.checkpointed(ConvNeXtBlock, train)(
             self.norm_cfg,
             self.act_cfg,
             self.linear_pw_conv,
@@ -209,7 +211,8 @@ class EdgeNeXt(Backbone):
             name=f"stages.{stage}.{i}",
         )
 
-    def _attending(self, stage: int, rate: float, i: int) -> nn.Module:
+    def _attending(self, stage: int, rate: float, i: int, train: bool) -> nn.Module:
         heads, positions = self.settings["num_heads"][stage], self.use_pos_embd_csa[stage]
         name = f"stages.{stage}.{i}"
-        return SDTAEncoder(self.d2_scales[stage], heads, self.mlp_ratio, positions, rate, name=name)
+        block = self.checkpointed(SDTAEncoder, train)
+        return block(self.d2_scales[stage], heads, self.mlp_ratio, positions, rate, name=name)

@@ -151,6 +151,7 @@ class EfficientFormer(Backbone):
         drop_rate: dropout rate there.
         drop_path_rate: the last block's stochastic depth; it grows linearly from 0.
         use_layer_scale: a learnt factor for each channel of each part of a block.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or stage that is not there, or an output that cannot be normed.
@@ -167,6 +168,7 @@ class EfficientFormer(Backbone):
     drop_rate: float = 0.0
     drop_path_rate: float = 0.0
     use_layer_scale: bool = True
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(
@@ -222,6 +224,6 @@ class EfficientFormer(Backbone):
             if i == first_vit:  # flattening has a number in the original, as a layer has
                 x, number = x.reshape(x.shape[0], -1, width), number + 1
             arguments = (self.pool_size, self.mlp_ratios, self.act_cfg, self.drop_rate, rate, self.use_layer_scale)
-            x = MetaBlock(*arguments, name=f"network.{index}.{number}")(x, train)
+            x = self.checkpointed(MetaBlock, train)(*arguments, name=f"network.{index}.{number}")(x, train)
             number += 1
         return x, (size[0], size[1])

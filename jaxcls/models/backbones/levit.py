@@ -160,6 +160,7 @@ class LeViT(Backbone):
         out_indices: the stages to return, from 0.
         deploy: norms are in the layers before them; `switch_to_deploy` gives the variables.
         drop_path_rate: probability of dropping a block for a sample, the same for all.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or stage that is not there.
@@ -175,6 +176,7 @@ class LeViT(Backbone):
     out_indices: int | tuple[int, ...] = -1
     deploy: bool = False
     drop_path_rate: float = 0.0
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(stem=("patch_embed",), blocks=("stages.{stage}.{block}",), first=0)
@@ -199,7 +201,7 @@ class LeViT(Backbone):
         x = x.reshape(x.shape[0], -1, width)
         outputs = []
         for stage in range(self.num_outputs):
-            for i, block in enumerate(self._blocks(stage, resolution)):
+            for i, block in enumerate(self._blocks(stage, resolution, train)):
                 if stage and i == 0:
                     x, resolution = block(name=f"stages.{stage}.0")(x, train), -(-resolution // 2)
                 else:
@@ -209,17 +211,18 @@ class LeViT(Backbone):
                 outputs.append(x.reshape(x.shape[0], resolution, resolution, -1))
         return tuple(outputs)
 
-    def _blocks(self, stage: int, resolution: int) -> list[Callable[..., nn.Module]]:
+    def _blocks(self, stage: int, resolution: int, train: bool) -> list[Callable[..., nn.Module]]:
         """A stage's blocks, but for their names; the first halves the map, but for the first stage."""
         own: dict[str, Any] = {"act_cfg": self.act_cfg, "deploy": self.deploy}
         width, heads, depth, key_dim = (self.settings[key][stage] for key in _KEYS)
-        mlp = [partial(MLP, self.mlp_ratio, **own)] if self.mlp_ratio > 0 else []
+        attention, feedforward = (self.checkpointed(kind, train) for kind in (LeViTAttention, MLP))
+        mlp = [partial(feedforward, self.mlp_ratio, **own)] if self.mlp_ratio > 0 else []
         blocks: list[Callable[..., nn.Module]] = []
         if stage:
             before = self.settings["embed_dims"][stage - 1] // key_dim
-            blocks = [partial(LeViTAttention, width, key_dim, before, 4, resolution, 2, **own), *mlp]
+            blocks = [partial(attention, width, key_dim, before, 4, resolution, 2, **own), *mlp]
             resolution = -(-resolution // 2)
-        attend = partial(LeViTAttention, width, key_dim, heads, self.attn_ratio, resolution, **own)
+        attend = partial(attention, width, key_dim, heads, self.attn_ratio, resolution, **own)
         return blocks + [attend, *mlp] * depth
 
     @nn.nowrap

@@ -92,6 +92,7 @@ class MlpMixer(Backbone):
         drop_path_rate: the stochastic depth of every layer.
         patch_cfg: arguments of `PatchEmbed` that differ.
         layer_cfgs: arguments of `MixerBlock` that differ; a dict, or one for each layer.
+        with_cp: activations of a layer are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture, a layer or an argument that is not there, or images of another size.
@@ -107,6 +108,7 @@ class MlpMixer(Backbone):
     act_cfg: Config = GELU
     patch_cfg: Config = nn.FrozenDict()
     layer_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(
@@ -131,7 +133,7 @@ class MlpMixer(Backbone):
         x = self._patch_embed()(x, train)
         x = x.reshape(x.shape[0], -1, x.shape[-1])
         for index in range(depth):
-            x = self._layer(index)(x, train)
+            x = self._layer(index, train)(x, train)
             if index == depth - 1:
                 x = build_norm(self.norm_cfg, norm_name(self.norm_cfg, 1))(x, train)
             if index in self.returned:
@@ -149,9 +151,9 @@ class MlpMixer(Backbone):
             name="patch_embed",
         )
 
-    def _layer(self, index: int) -> MixerBlock:
+    def _layer(self, index: int, train: bool) -> MixerBlock:
         return override(
-            MixerBlock,
+            self.checkpointed(MixerBlock, train),
             for_each(self.layer_cfgs, self.num_outputs, "layer_cfgs")[index],
             "layer_cfgs",
             tokens_mlp_dims=self.settings["tokens_mlp_dims"],

@@ -91,6 +91,7 @@ class MobileOne(Backbone):
         se_cfg: arguments of the blocks' `SELayer`, where they have one.
         deploy: each block is one convolution; `switch_to_deploy` gives its variables.
         norm_eval: no batch statistics at all.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or stage that is not there.
@@ -106,6 +107,7 @@ class MobileOne(Backbone):
     se_cfg: Config = nn.FrozenDict({"ratio": 16})
     deploy: bool = False
     norm_eval: bool = False
+    with_cp: bool = False
     init_cfg: Any = KAIMING_INIT
 
     layout: ClassVar[Layout] = Layout(stem=("stage0",), blocks=("stage{stage}.{block}",), place=by_stage)
@@ -135,7 +137,8 @@ class MobileOne(Backbone):
         layers = Layers(self.conv_cfg, self.norm_cfg, self.act_cfg, self.norm_eval)
         widths = [int(base * factor) for base, factor in zip(_BASE_CHANNELS, settings["width_factor"], strict=True)]
         common: dict[str, Any] = {"layers": layers, "deploy": self.deploy}
-        x = MobileOneBlock(min(64, widths[0]), 3, 1, 2, **common, name="stage0")(x, self.trains(0, train))
+        stem = self.checkpointed(MobileOneBlock, self.trains(0, train))
+        x = stem(min(64, widths[0]), 3, 1, 2, **common, name="stage0")(x, self.trains(0, train))
         outputs = []
         for stage, (width, depth) in enumerate(zip(widths, settings["num_blocks"], strict=True)):
             ungated, branches = depth - settings["num_se_blocks"][stage], settings["num_conv_branches"][stage]
@@ -143,9 +146,9 @@ class MobileOne(Backbone):
                 own = {**common, "se_cfg": None if i < ungated else self.se_cfg}
                 names = (f"stage{stage + 1}.{2 * i + place}" for place in range(2))
                 channels, stage_train = x.shape[-1], self.trains(stage + 1, train)
-                stride = 1 if i else 2
-                x = MobileOneBlock(channels, 3, branches, stride, 1, channels, **own, name=next(names))(x, stage_train)
-                x = MobileOneBlock(width, 1, branches, 1, 0, **own, name=next(names))(x, stage_train)
+                stride, block = 1 if i else 2, self.checkpointed(MobileOneBlock, stage_train)
+                x = block(channels, 3, branches, stride, 1, channels, **own, name=next(names))(x, stage_train)
+                x = block(width, 1, branches, 1, 0, **own, name=next(names))(x, stage_train)
             if stage in self.returned:
                 outputs.append(x)
         return tuple(outputs)

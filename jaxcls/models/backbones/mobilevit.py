@@ -130,6 +130,7 @@ class MobileViT(Backbone):
         out_indices: the stages to return, from 0; the last comes after the last convolution.
         frozen_stages: so many stages are as in evaluation and not trained, the stem not among them; 0, -1: none.
         conv_cfg: of the first and the last convolution, as norm_cfg and act_cfg; the others have the defaults.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or stage that is not there.
@@ -144,6 +145,7 @@ class MobileViT(Backbone):
     conv_cfg: Config | None = None
     norm_cfg: Config = BN
     act_cfg: Config = _SWISH
+    with_cp: bool = False
     init_cfg: Any = KAIMING_INIT
 
     layout: ClassVar[Layout] = Layout(
@@ -188,11 +190,13 @@ class MobileViT(Backbone):
             stage_train = self.trains(index + 1, train)
             for i in range(1 if isinstance(stage, Transformers) else stage.depth):
                 stride = 1 if i else stage.stride
-                block = InvertedResidual(stage.features, stride, stage.expand_ratio, inner, name=f"layers.{index}.{i}")
-                x = block(x, stage_train)
+                block = self.checkpointed(InvertedResidual, stage_train)
+                name = f"layers.{index}.{i}"
+                x = block(stage.features, stride, stage.expand_ratio, inner, name=name)(x, stage_train)
             if isinstance(stage, Transformers):
                 numbers = (stage.width, stage.feedforward_channels, stage.depth)
-                x = MobileVitBlock(*numbers, inner, name=f"layers.{index}.1")(x, stage_train)
+                attend = self.checkpointed(MobileVitBlock, stage_train)
+                x = attend(*numbers, inner, name=f"layers.{index}.1")(x, stage_train)
             if index == self.num_outputs - 1:
                 width = self.last_exp_factor * x.shape[-1]
                 x = ConvModule(width, 1, layers=own, name="conv_1x1_exp")(x, train)

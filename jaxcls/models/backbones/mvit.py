@@ -204,6 +204,7 @@ class MViT(Backbone):
         qkv_bias: whether query, key and value have a bias.
         norm_cfg: of all norms.
         patch_cfg: arguments of `PatchEmbed` that differ.
+        with_cp: activations of a layer are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture, a scale or an argument that is not there, or relative positions on a map that is
@@ -229,6 +230,7 @@ class MViT(Backbone):
     qkv_bias: bool = True
     norm_cfg: Config = nn.FrozenDict({"type": "LN", "eps": 1e-6})
     patch_cfg: Config = nn.FrozenDict({"kernel_size": 7, "stride": 4, "padding": 3})
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(
@@ -280,7 +282,7 @@ class MViT(Backbone):
         last = [*(index - 1 for index in self.settings["downscale_indices"]), len(scales) - 1]
         returned = output_indices(self.out_scales, self.num_outputs, "out_scales")
         for i, (scale, rate) in enumerate(zip(scales, rates, strict=True)):
-            x = self._block(scale, rate, f"blocks.{i}")(x, train)
+            x = self._block(scale, rate, f"blocks.{i}", train)(x, train)
             if i in last and last.index(i) in returned:
                 x = build_norm(self.norm_cfg, f"norm{last.index(i)}")(x, train)
                 outputs.append(x)
@@ -299,7 +301,7 @@ class MViT(Backbone):
         width = self.settings["embed_dims"]
         return override(PatchEmbed, self.patch_cfg, "patch_cfg", embed_dims=width, name="patch_embed")
 
-    def _block(self, scale: Scale, drop_path: float, name: str) -> MultiScaleBlock:
+    def _block(self, scale: Scale, drop_path: float, name: str, train: bool) -> MultiScaleBlock:
         attn_cfg = {
             "qkv_bias": self.qkv_bias,
             "pool_kernel": self.pool_kernel,
@@ -307,7 +309,7 @@ class MViT(Backbone):
             "residual_pooling": self.residual_pooling,
             "rel_pos_zero_init": self.rel_pos_zero_init,
         }
-        return MultiScaleBlock(
+        return self.checkpointed(MultiScaleBlock, train)(
             scale,
             self.mlp_ratio,
             drop_path,

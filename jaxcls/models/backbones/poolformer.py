@@ -111,6 +111,7 @@ class PoolFormer(Backbone):
         out_indices: what to return, counted as above, negative ones from the end.
         frozen_stages: so many, counted as above, and the first convolution are as in evaluation and not trained. With
             0, the default, the first convolution alone is frozen, as in the original; -1: nothing is.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or output that is not there, or windows without a middle.
@@ -130,6 +131,7 @@ class PoolFormer(Backbone):
     drop_path_rate: float = 0.0
     out_indices: int | tuple[int, ...] = -1
     frozen_stages: int = 0
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(
@@ -183,9 +185,9 @@ class PoolFormer(Backbone):
 
     def stage(self, x: Array, stage: int, index: int, train: bool) -> Array:
         """A stage's blocks: (N, H, W, C) -> same."""
-        settings = self.settings
+        settings, block = self.settings, self.checkpointed(PoolFormerBlock, train)
         for i, rate in enumerate(drop_path_rates(self.drop_path_rate, settings["layers"])[stage]):
-            x = PoolFormerBlock(
+            x = block(
                 self.pool_size,
                 settings["mlp_ratios"][stage],
                 self.norm_cfg,

@@ -150,6 +150,7 @@ class RepMLPNet(Backbone):
         patch_cfg: arguments of `PatchEmbed` that differ.
         final_norm: a norm after the last stage.
         deploy: no convolutions and norms beside the linear layers; `switch_to_deploy` gives the variables.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or stage that is not there, or images of another size.
@@ -167,6 +168,7 @@ class RepMLPNet(Backbone):
     patch_cfg: Config = nn.FrozenDict()
     final_norm: bool = True
     deploy: bool = False
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(
@@ -205,7 +207,8 @@ class RepMLPNet(Backbone):
             unit = ((rows // 2**stage, columns // 2**stage), self.reparam_conv_kernels, self.globalperceptron_ratio)
             for i in range(depth):
                 name = f"stages.{stage}.{i}"
-                x = RepMLPNetUnit(*unit, sets, self.norm_cfg, self.deploy, name=name)(x, train)
+                block = self.checkpointed(RepMLPNetUnit, train)
+                x = block(*unit, sets, self.norm_cfg, self.deploy, name=name)(x, train)
             if stage < last:
                 features = self.settings["channels"][stage + 1]
                 x = ConvModule(features, 2, 2, layers=layers, name=f"downsample_layers.{stage}")(x, train)

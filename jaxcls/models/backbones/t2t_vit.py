@@ -156,6 +156,7 @@ class T2T_ViT(Backbone):
         interpolate_mode: how the position embedding is resized.
         t2t_cfg: arguments of `T2TModule` that differ.
         layer_cfgs: arguments of `T2TTransformerLayer` that differ; a dict, or one for each layer.
+        with_cp: activations of such a layer are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: a layer or an argument that is not there.
@@ -175,6 +176,7 @@ class T2T_ViT(Backbone):
     interpolate_mode: str = "bicubic"
     t2t_cfg: Config = nn.FrozenDict()
     layer_cfgs: Config | tuple[Config, ...] = nn.FrozenDict()
+    with_cp: bool = False
     init_cfg: Any = None
 
     layout: ClassVar[Layout] = Layout(
@@ -210,7 +212,7 @@ class T2T_ViT(Backbone):
         x = self._tokens(x, train)
         outputs = []
         for index in range(self.num_layers):
-            x = self._layer(index)(x, train)
+            x = self._layer(index, train)(x, train)
             if index == self.num_layers - 1 and self.final_norm:
                 x = build_norm(self.norm_cfg, "norm")(x, train)
             if index in self.returned:
@@ -229,9 +231,9 @@ class T2T_ViT(Backbone):
         x = nn.Dropout(self.drop_rate)(x, deterministic=not train)
         return x if self.with_cls_token else x[:, 1:]
 
-    def _layer(self, index: int) -> T2TTransformerLayer:
+    def _layer(self, index: int, train: bool) -> T2TTransformerLayer:
         return override(
-            T2TTransformerLayer,
+            self.checkpointed(T2TTransformerLayer, train),
             for_each(self.layer_cfgs, self.num_layers, "layer_cfgs")[index],
             "layer_cfgs",
             num_heads=6,

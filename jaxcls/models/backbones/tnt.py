@@ -110,6 +110,7 @@ class TNT(Backbone):
         act_cfg: of the feed-forward parts.
         first_stride: from one pixel, as the inner transformer sees it, to the next.
         num_fcs: layers of the feed-forward parts.
+        with_cp: activations of a layer are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture that is not there, or images of another size.
@@ -128,6 +129,7 @@ class TNT(Backbone):
     norm_cfg: Config = LN
     first_stride: int = 4
     num_fcs: int = 2
+    with_cp: bool = False
     init_cfg: Any = (
         nn.FrozenDict({"type": "TruncNormal", "layer": "Linear", "std": 0.02}),
         nn.FrozenDict({"type": "Constant", "layer": "LayerNorm", "val": 1.0, "bias": 0.0}),
@@ -165,7 +167,8 @@ class TNT(Backbone):
         rates = drop_path_rates(self.drop_path_rate, [self.settings["num_layers"]])[0]
         for index, rate in enumerate(rates):
             inner, outer = (self._block(self.settings[f"num_heads_{kind}"], rate) for kind in ("inner", "outer"))
-            pixels, patches = TnTLayer(inner, outer, self.norm_cfg, name=f"layers.{index}")(pixels, patches, train)
+            layer = self.checkpointed(TnTLayer, train, arrays=2)(inner, outer, self.norm_cfg, name=f"layers.{index}")
+            pixels, patches = layer(pixels, patches, train)
         return (build_norm(self.norm_cfg, "norm")(patches, train)[:, 0],)
 
     def _pixels(self, x: Array) -> Array:

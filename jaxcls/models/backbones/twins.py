@@ -210,6 +210,7 @@ class PCPVT(Backbone):
         attn_drop_rate: dropout rate of the attention weights.
         drop_path_rate: the last layer's stochastic depth; it grows linearly from 0.
         norm_after_stage: whether a norm follows each stage, before the next one too; one for all or one a stage.
+        with_cp: activations of a layer are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or stage that is not there, or settings of other lengths.
@@ -224,6 +225,7 @@ class PCPVT(Backbone):
     drop_path_rate: float = 0.0
     norm_cfg: Config = LN
     norm_after_stage: bool | tuple[bool, ...] = False
+    with_cp: bool = False
     init_cfg: Any = None
 
     architectures: ClassVar[Mapping[str, Config]] = _PCPVT
@@ -282,8 +284,9 @@ class PCPVT(Backbone):
     def _stage(self, x: Array, index: int, train: bool) -> Array:
         settings = {key: value[index] for key, value in self.settings.items()}
         rates = drop_path_rates(self.drop_path_rate, self.settings["depths"])[index]
+        layer = self.checkpointed(TwinsLayer, train)
         for i in range(settings["depths"]):
-            x = TwinsLayer(
+            x = layer(
                 settings["num_heads"],
                 settings["mlp_ratios"] * x.shape[-1],
                 settings["sr_ratios"],

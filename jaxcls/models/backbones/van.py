@@ -139,6 +139,7 @@ class VAN(Backbone):
         norm_eval: no batch statistics at all.
         norm_cfg: of the norm at the end of each stage.
         block_cfgs: more arguments of `VANBlock`.
+        with_cp: activations of a block are computed again in the backward pass, to save memory.
 
     Raises:
         UserError: an architecture or stage that is not there.
@@ -154,6 +155,7 @@ class VAN(Backbone):
     norm_eval: bool = False
     norm_cfg: Config = LN
     block_cfgs: Config = nn.FrozenDict()
+    with_cp: bool = False
     init_cfg: Any = None
 
     freezes_first_stage_with_stem: ClassVar[bool] = True
@@ -187,7 +189,7 @@ class VAN(Backbone):
             stage_train = self.trains(index + 1, train)
             x = self.patches(x, index, stage_train and not self.norm_eval)
             for i, rate in enumerate(rates[index]):
-                x = self.block(index, rate, f"blocks{index + 1}.{i}")(x, stage_train)
+                x = self.block(index, rate, f"blocks{index + 1}.{i}", stage_train)(x, stage_train)
             x = build_norm(self.norm_cfg, f"norm{index + 1}", use_running_average=self.norm_eval)(x, stage_train)
             if index in self.returned:
                 outputs.append(x)
@@ -205,9 +207,9 @@ class VAN(Backbone):
             name=f"patch_embed{index + 1}",
         )(x, train)
 
-    def block(self, index: int, rate: float, name: str) -> VANBlock:
+    def block(self, index: int, rate: float, name: str, train: bool) -> VANBlock:
         return override(
-            VANBlock,
+            self.checkpointed(VANBlock, train),
             self.block_cfgs,
             "block_cfgs",
             ffn_ratio=self.settings["ffn_ratios"][index],

@@ -223,6 +223,7 @@ class XCiT(Backbone):
         frozen_stages: 0: the stem is as in evaluation and not trained; from 2 on one layer less than that too, the
             class token with the first layer of its own. As in the original, the last norm stays with the last layer
             but one, and trains if that is frozen too. -1: nothing is.
+        with_cp: activations of a layer are computed again in the backward pass, to save memory.
         bn_norm_cfg: of the convolutions.
         norm_cfg: of all other norms.
 
@@ -249,6 +250,7 @@ class XCiT(Backbone):
     out_indices: int | tuple[int, ...] = (-1,)
     final_norm: bool = True
     frozen_stages: int = -1
+    with_cp: bool = False
     bn_norm_cfg: Config = BN
     norm_cfg: Config = _LN
     act_cfg: Config = GELU
@@ -307,7 +309,8 @@ class XCiT(Backbone):
         for i in range(self.num_outputs):
             if i == self.depth:
                 x = self._with_token(x)
-            x = self._layer(i)(x, self.trains(i + 1, train))
+            layer_train = self.trains(i + 1, train)
+            x = self._layer(i, layer_train)(x, layer_train)
             if i == self.num_outputs - 1 and self.final_norm:
                 x = build_norm(self.norm_cfg, "norm")(x, train)
             if i in self.returned:
@@ -320,13 +323,14 @@ class XCiT(Backbone):
         token = jnp.broadcast_to(token, (x.shape[0], 1, self.embed_dims))
         return jnp.concatenate([token, x.reshape(x.shape[0], -1, self.embed_dims)], axis=1)
 
-    def _layer(self, i: int) -> nn.Module:
+    def _layer(self, i: int, train: bool) -> nn.Module:
         names = ("num_heads", "mlp_ratio", "qkv_bias", "drop_rate", "attn_drop_rate", "layer_scale_init_value")
         common = {name: getattr(self, name) for name in (*names, "norm_cfg", "act_cfg")}
         if i >= self.depth:
-            return ClassAttentionBlock(**common, tokens_norm=self.tokens_norm, name=f"ca_layers.{i - self.depth}")
+            block = self.checkpointed(ClassAttentionBlock, train)
+            return block(**common, tokens_norm=self.tokens_norm, name=f"ca_layers.{i - self.depth}")
         own: dict[str, Any] = {"drop_path_rate": self.drop_path_rate, "bn_norm_cfg": self.bn_norm_cfg}
-        return XCABlock(**common, **own, name=f"xca_layers.{i}")
+        return self.checkpointed(XCABlock, train)(**common, **own, name=f"xca_layers.{i}")
 
     @nn.nowrap
     def _output(self, x: Array, size: tuple[int, int]) -> Array:

@@ -15,6 +15,7 @@ FAMILIES = {
         head="ConformerHead",
         norm_eval=False,
         frozen={-1: (), 0: ()},
+        checkpointed=2,
         wrong=(
             ({"out_indices": 1}, "out_indices=1; allowed: 2 to 3"),
             ({"frozen_stages": 1}, "frozen_stages=1; allowed: -1 to 0"),

@@ -8,6 +8,7 @@ FAMILIES = {
         8,
         least=4,
         frozen={0: (), 1: ("stages.0.",), 2: ("stages.",)},
+        checkpointed=2,
         wrong=(
             ({"arch": "768/33"}, "arch='768/33'; did you mean '768/32'"),
             ({"arch": {"depth": 2}}, "a dict needs embed_dims, depth, patch_size, kernel_size"),

@@ -16,7 +16,9 @@ _WRONG = (
 )
 
 FAMILIES = {
-    "CSPDarkNet": Family({"depth": 5}, 128, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False, cosine=0.97),
-    "CSPResNet": Family({"depth": 5}, 128, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
-    "CSPResNeXt": Family({"depth": 5}, 512, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
+    "CSPDarkNet": Family(
+        {"depth": 5}, 128, checkpointed=5, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False, cosine=0.97
+    ),
+    "CSPResNet": Family({"depth": 5}, 128, checkpointed=4, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
+    "CSPResNeXt": Family({"depth": 5}, 512, checkpointed=4, size=32, frozen=_FROZEN, wrong=_WRONG, exact=False),
 }

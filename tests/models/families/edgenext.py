@@ -20,6 +20,7 @@ FAMILIES = {
             1: ("downsample_layers.0.", "stages.0."),
             2: ("downsample_layers.", "stages."),
         },
+        checkpointed=3,
         wrong=(
             ({"arch": "nano"}, "arch='nano'"),
             ({"global_block_type": ("CSA",)}, r"global_block_type=\('CSA',\); allowed: None, SDTA"),

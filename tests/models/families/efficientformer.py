@@ -17,6 +17,7 @@ FAMILIES = {
             1: ("patch_embed.", "network.0."),
             4: ("patch_embed.", "network.", "norm3."),
         },
+        checkpointed=5,
         wrong=(
             ({"frozen_stages": 5}, "frozen_stages=5; allowed: -1 to 4"),
             ({"arch": {**_ARCH, "vit_num": 3}}, "arch: vit_num=3; allowed: 0 to 2"),

@@ -13,6 +13,7 @@ FAMILIES = {
         size=48,
         least=None,
         float32=tuple(f"['{name}']['__call__'][0]" for name in ("stages.0.0.block", "stages.1.0", "stages.1.2.block")),
+        checkpointed=6,
         wrong=(
             ({"arch": "512"}, "arch='512'"),
             ({"arch": {"embed_dims": (8,)}}, "a dict needs embed_dims, num_heads, depths, key_dims"),

@@ -14,6 +14,7 @@ FAMILIES = {
         16,
         neck={**GAP, "dim": 1},
         least=None,
+        checkpointed=1,
         wrong=(({"out_indices": 1}, "out_indices=1; allowed: -1 to 0"),),
     ),
 }

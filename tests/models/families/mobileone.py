@@ -15,6 +15,7 @@ FAMILIES = {
         16,
         size=32,
         frozen={-1: (), 0: ("stage0.",), 1: ("stage0.", "stage1.")},
+        checkpointed=9,
         wrong=(
             ({"arch": "s9"}, "arch='s9'; Allowed: s0"),
             ({"arch": {"num_blocks": (1,)}}, "a dict needs num_blocks, width_factor, num_conv_branches, num_se_blocks"),

@@ -10,6 +10,7 @@ FAMILIES = {
         16,
         size=14,
         frozen={-1: (), 0: (), 1: ("layers.0.",)},
+        checkpointed=4,
         wrong=(
             ({"arch": "tiny"}, "arch='tiny'"),
             ({"arch": [["resnet", 8]]}, "a stage is a list, mobilenetv2 or mobilevit and its numbers"),

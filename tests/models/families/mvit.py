@@ -13,6 +13,7 @@ FAMILIES = {
             "drop_path_rate": 0.2,
         },
         8,
+        checkpointed=2,
         wrong=(
             ({"out_scales": 2}, "out_scales=2; allowed: -2 to 1"),
             ({"img_size": (16, 32)}, r"img_size=\(16, 32\): rel_pos_spatial=True needs square images"),

@@ -13,6 +13,7 @@ FAMILIES = {
             1: ("patch_embed.", "network.0."),
             3: ("patch_embed.", "network.", "norm2."),
         },
+        checkpointed=2,
         wrong=(
             ({"arch": "s13"}, "arch='s13'; did you mean"),
             ({"arch": {"layers": (1, 1)}}, "a dict needs layers, embed_dims"),

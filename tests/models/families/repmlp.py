@@ -12,6 +12,7 @@ FAMILIES = {
         },
         16,
         least=None,
+        checkpointed=2,
         wrong=(
             ({"arch": "huge"}, "arch='huge'"),
             ({"arch": {"channels": (8,), "depths": (1, 1), "sharesets_nums": (2, 4)}}, "as many channels as depths"),

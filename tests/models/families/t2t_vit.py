@@ -18,6 +18,7 @@ FAMILIES = {
         head="VisionTransformerClsHead",
         size=32,
         least=3,
+        checkpointed=2,
         wrong=(
             ({"with_cls_token": False}, "output_cls_token=True needs with_cls_token=True"),
             ({"t2t_cfg": {"use_performer": True}}, "use_performer=True: Performer attention is not there"),

@@ -21,6 +21,7 @@ FAMILIES = {
         12,
         neck=None,
         least=None,
+        checkpointed=2,
         wrong=(({"arch": "x"}, "arch='x'"),),
     ),
 }

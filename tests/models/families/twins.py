@@ -25,6 +25,6 @@ _WRONG = (
 )
 
 FAMILIES = {
-    "PCPVT": Family({"arch": _ARCH, **_ARGUMENTS}, 16, least=3, wrong=_WRONG),
-    "SVT": Family({"arch": {**_ARCH, "window_sizes": (3, 2)}, **_ARGUMENTS}, 16, least=3, wrong=_WRONG),
+    "PCPVT": Family({"arch": _ARCH, **_ARGUMENTS}, 16, least=3, checkpointed=4, wrong=_WRONG),
+    "SVT": Family({"arch": {**_ARCH, "window_sizes": (3, 2)}, **_ARGUMENTS}, 16, least=3, checkpointed=4, wrong=_WRONG),
 }

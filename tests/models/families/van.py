@@ -9,6 +9,7 @@ FAMILIES = {
         {"arch": _ARCH, "out_indices": (1,), "drop_path_rate": 0.2},
         16,
         frozen={-1: (), 0: ("patch_embed1.", "blocks1.", "norm1."), 1: ("patch_embed", "blocks", "norm")},
+        checkpointed=2,
         wrong=(
             ({"arch": "b7"}, "arch='b7'; did you mean"),
             ({"arch": {"depths": (1,)}}, "a dict needs embed_dims, depths, ffn_ratios"),

@@ -25,6 +25,7 @@ FAMILIES = {
             4: (*_STEM, "xca_layers.", "cls_token", "ca_layers.0.", "norm."),
             5: (*_STEM, "xca_layers.", "cls_token", "ca_layers."),
         },
+        checkpointed=4,
         wrong=(
             ({"patch_size": 4}, "patch_size=4; allowed: 8, 16"),
             ({"img_size": 20}, "img_size=20; expected a multiple of patch_size=8"),
