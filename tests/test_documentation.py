@@ -53,6 +53,12 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(file), target
 
 
+@pytest.mark.parametrize("page", ALL, ids=lambda path: path.name)
+def test_files_that_measure_or_test_are_there(page):
+    named = re.findall(r"\b(?:tests|benchmarks)/[\w/]+\.\w+", page.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_every_page_is_in_the_index():
     listed = set(
         " ".join(re.findall(r"```\{toctree\}\n:caption:.*\n([\w\n]+)```", (DOCS / "index.md").read_text())).split()
