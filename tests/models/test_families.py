@@ -94,10 +94,9 @@ def test_every_parameter_reaches_the_loss(name):
     assert not missed(name, {".".join(path[1:]) for path, value in pairs if path[0] == "params" and value in reached})
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
-def test_every_parameter_gets_a_gradient(name):
-    made, data = classifier(name), images(name)
+def loss_and_gradients(name, **changes):
+    """Of a batch, in training, with the dropout of one key; NumPy's."""
+    made, data = classifier(name, **changes), images(name)
     variables = values(shapes(name))
 
     def loss(params):
@@ -111,7 +110,13 @@ def test_every_parameter_gets_a_gradient(name):
         )
         return losses["loss"]
 
-    value, grads = jax.jit(jax.value_and_grad(loss))(variables["params"])
+    return jax.device_get(jax.jit(jax.value_and_grad(loss))(variables["params"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_parameter_gets_a_gradient(name):
+    value, grads = loss_and_gradients(name)
     assert np.isfinite(value)
     assert not [path for path, leaf in jax.tree.leaves_with_path(grads) if not np.all(np.isfinite(leaf))]
     moved = map(np.any, jax.tree.leaves(grads))
@@ -172,6 +177,18 @@ def test_norm_eval_keeps_the_statistics(name):
 @pytest.mark.parametrize("name", CHECKPOINTED)
 def test_activation_checkpointing_wraps_every_block_in_training_alone(name, train):
     assert str(trace(name, train, with_cp=True)[0]).count("prevent_cse") == train * FAMILIES[name].checkpointed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHECKPOINTED)
+def test_activation_checkpointing_changes_no_gradient(name):
+    (kept, grads), (again, same) = (loss_and_gradients(name, with_cp=with_cp) for with_cp in (False, True))
+    assert again == pytest.approx(kept, rel=1e-6)
+    error, size = (
+        np.sqrt(sum(np.sum(np.square(leaf)) for leaf in jax.tree.leaves(tree)))
+        for tree in (jax.tree.map(np.subtract, same, grads), grads)
+    )
+    assert error < 1e-5 * size
 
 
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.least])
