@@ -54,7 +54,7 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", ALL, ids=lambda path: path.name)
-def test_files_that_measure_or_test_are_there(page):
+def test_named_tests_and_benchmarks_are_there(page):
     named = re.findall(r"\b(?:tests|benchmarks)/[\w/]+\.\w+", page.read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
 

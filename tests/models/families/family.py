@@ -21,7 +21,8 @@ class Family:
         channels: of the images.
         least: the least size of images; None: only `size` will do.
         frozen: `frozen_stages` -> beginnings of the names of all frozen parameters.
-        checkpointed: blocks that `with_cp` wraps; 0: the family has no such argument.
+        checkpointed: blocks whose activations are computed again where it is asked for; 0: it cannot be.
+        checkpointing: the argument that asks for it.
         wrong: arguments that are refused -> part of the message.
         norm_eval: whether `norm_eval` has an effect, where there is such an argument.
         unused: ends of the names of parameters that are in the original's checkpoints and do nothing.
@@ -40,6 +41,7 @@ class Family:
     least: int | None = 1
     frozen: dict[int, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     checkpointed: int = 0
+    checkpointing: str = "with_cp"
     wrong: tuple[tuple[dict[str, Any], str], ...] = ()
     norm_eval: bool = True
     float32: tuple[str, ...] = ()
