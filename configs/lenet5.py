@@ -29,7 +29,7 @@ def mnist(source: str = "MNIST", data_prefix: str = "data/mnist") -> ConfigDict:
     held_out = dict(train, test_mode=True)
     return recipes.recipe(
         zoo.model_config("lenet5"),
-        dict(batch_size=128, num_workers=1, train=train, val=held_out, test=held_out),
+        dict(batch_size=128, num_workers=0, train=train, val=held_out, test=held_out),
         recipes.sgd(lr=0.01),
         recipes.step([15]),
         max_epochs=5,

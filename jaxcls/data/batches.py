@@ -18,6 +18,7 @@ from jaxcls.data.transforms.base import Sample
 from jaxcls.errors import UserError
 
 Batch = dict[str, np.ndarray]
+_KEPT_BYTES = 2**28  # of one dataset's finished images
 
 
 class Batches(ABC):
@@ -83,6 +84,7 @@ class TrainBatches(Batches):
         if seed < 0:
             raise UserError(f"seed={seed!r}: expected 0 or more")
         self.dataset, self.seed, self.sampler = dataset, seed, sampler
+        self._read = _Reader(dataset, dataset.readable_sample)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -107,7 +109,7 @@ class TrainBatches(Batches):
 
     def _of(self, index: np.ndarray, epoch: int, positions: np.ndarray) -> Batch:
         """The batch of these samples, which stand at these places of the epoch."""
-        return _assemble(self.dataset.readable_sample, index, _SampleRng(self.seed, epoch), positions)
+        return self._read(index, _SampleRng(self.seed, epoch), positions)
 
 
 class ResidentBatches(TrainBatches):
@@ -127,8 +129,7 @@ class ResidentBatches(TrainBatches):
 
     def __init__(self, dataset: Dataset, *args: Any) -> None:
         super().__init__(dataset, *args)
-        varying = [type(step).__name__ for step in dataset.transforms if getattr(step, "varies", True)]
-        if varying:
+        if varying := dataset.varying:
             raise UserError(
                 f"data.on_device=True reads each image once, and {', '.join(varying)} would not change it again; "
                 "leave out what has no on_device=True of its own"
@@ -159,13 +160,14 @@ class EvalBatches(Batches):
     def __init__(self, dataset: Dataset, batch_size: int, process_index: int = 0, process_count: int = 1) -> None:
         super().__init__(len(dataset), batch_size, process_index, process_count)
         self.dataset = dataset
+        self._read = _Reader(dataset, dataset.sample)
 
     def __getitem__(self, step: int) -> Batch:
         if not 0 <= step < len(self):
             raise IndexError(step)
         positions = self._positions(step)
         indices = np.minimum(positions, len(self.dataset) - 1)
-        batch = _assemble(self.dataset.sample, indices, _SampleRng(0, 0), indices)
+        batch = self._read(indices, _SampleRng(0, 0), indices)
         return {**batch, "mask": (positions < len(self.dataset)).astype(np.float32)}
 
 
@@ -182,6 +184,38 @@ class _SampleRng:
         self._state["state"]["counter"][3] = position
         self._bits.state = self._state
         return self._generator
+
+
+class _Reader:
+    """Batches of samples, each made anew; or once, where it comes out the same each time and there is room for all.
+
+    Several threads may read at once: what two of them make of one sample is the same.
+
+    Args:
+        dataset: whose samples they are.
+        make: (index, generator) -> sample.
+    """
+
+    def __init__(self, dataset: Dataset, make: Callable[[int, np.random.Generator], Sample]) -> None:
+        self._make = make
+        self._keeps = dataset.source.in_memory and not dataset.varying
+        self._is_kept = np.zeros(len(dataset) if self._keeps else 0, bool)
+        self._kept: Batch = {}
+
+    def __call__(self, indices: np.ndarray, rng: _SampleRng, positions: np.ndarray) -> Batch:
+        if not self._keeps:
+            return _assemble(self._make, indices, rng, positions)
+        new = ~self._is_kept[indices]
+        if new.any():
+            made = _assemble(self._make, indices[new], rng, positions[new])
+            if made["image"][0].nbytes * len(self._is_kept) > _KEPT_BYTES:
+                self._keeps = False
+                return _assemble(self._make, indices, rng, positions)
+            for name, rows in made.items():
+                whole = self._kept.setdefault(name, np.empty((len(self._is_kept), *rows.shape[1:]), rows.dtype))
+                whole[indices[new]] = rows
+            self._is_kept[indices[new]] = True
+        return {name: whole[indices] for name, whole in self._kept.items()}
 
 
 def _assemble(

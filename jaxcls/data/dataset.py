@@ -95,6 +95,11 @@ class Dataset:
             _log.warning("%s: %s", lacks, some(missing))
         return dataclasses.replace(self, source=source)
 
+    @property
+    def varying(self) -> list[str]:
+        """The host's transforms that may give something else each time, by name."""
+        return [type(step).__name__ for step in self.transforms if getattr(step, "varies", True)]
+
     def sample(self, index: int, rng: np.random.Generator) -> Sample:
         """The source's sample with the host's transforms applied."""
         sample = self.source[index]

@@ -24,9 +24,14 @@ class Source(ABC):
 
     `source[i]` is a dict with `label` (int, or int32 (K,) where images have several labels) and either `image` (uint8
     (H, W, C), RGB or grey with C=1) or `filename` (an absolute path, for `LoadImageFromFile`).
+
+    Attributes:
+        classes: their names.
+        in_memory: whether its images, all of one size, are held in memory and stay what they are.
     """
 
     classes: tuple[str, ...]
+    in_memory: bool = False
 
     @property
     @abstractmethod

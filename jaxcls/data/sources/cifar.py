@@ -50,6 +50,7 @@ class CifarSource(Source):
         UserError: no edition is there and none can be fetched, or a file of it is missing or damaged.
     """
 
+    in_memory = True
     EDITIONS: ClassVar[tuple[Edition, ...]]
 
     def __init__(

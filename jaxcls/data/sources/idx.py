@@ -27,6 +27,7 @@ class IdxSource(Source):
         UserError: a file is missing and cannot be fetched, or is damaged.
     """
 
+    in_memory = True
     CLASSES: ClassVar[tuple[str, ...]]
     HOME: ClassVar[str]  # the published files' folder
     MD5: ClassVar[dict[str, str]]  # of the published files

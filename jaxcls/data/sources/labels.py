@@ -70,6 +70,7 @@ class Relabelled(Source):
 
     def __init__(self, source: Source, classes: Sequence[str], places: np.ndarray) -> None:
         self.source, self.classes, self._places = source, tuple(classes), places
+        self.in_memory = source.in_memory
 
     @functools.cached_property
     def labels(self) -> np.ndarray:

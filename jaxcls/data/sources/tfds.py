@@ -60,7 +60,7 @@ class TFDS(Source):
         self._color_type = "grayscale" if features[image_key].shape[-1] == 1 else "color"
         self._records = _records(builder, split, image_key)
         shape = features[image_key].shape
-        self._keep = None not in shape and math.prod(shape) * len(self._records) <= _KEPT_BYTES
+        self.in_memory = None not in shape and math.prod(shape) * len(self._records) <= _KEPT_BYTES
         self._kept: dict[int, tuple[np.ndarray, int]] = {}
 
     @functools.cached_property
@@ -83,7 +83,7 @@ class TFDS(Source):
         record = self._records[index]
         image = decode_image(record[self._image_key], f"TFDS {self._name}[{index}]", self._color_type)
         sample = image, int(record[self._label_key])
-        if self._keep:
+        if self.in_memory:
             image.setflags(write=False)
             self._kept[index] = sample
         return sample

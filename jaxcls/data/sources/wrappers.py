@@ -28,7 +28,7 @@ class IndexedSource(Source):
     """The samples `indices` of another source."""
 
     def __init__(self, source: Source, indices: Any) -> None:
-        self.source, self.classes = source, source.classes
+        self.source, self.classes, self.in_memory = source, source.classes, source.in_memory
         self.indices = np.asarray(indices, np.int64)
 
     @property
