@@ -27,6 +27,7 @@ def get_config(variant: str = "mnist") -> ConfigDict:
 def mnist(source: str = "MNIST", data_prefix: str = "data/mnist") -> ConfigDict:
     train = dict(type=source, data_prefix=data_prefix, pipeline=zoo.find("lenet5").preprocessing.pipeline())
     held_out = dict(train, test_mode=True)
+    # The images stay in memory as they are resized: a thread would hand a batch over in longer than it takes to make.
     return recipes.recipe(
         zoo.model_config("lenet5"),
         dict(batch_size=128, num_workers=0, train=train, val=held_out, test=held_out),
